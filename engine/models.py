@@ -1,0 +1,296 @@
+"""What the engine takes and gives: requests, and the state of its objects. Values only, no behaviour.
+
+Times are nanoseconds since the epoch (0: never), sizes are bytes, durations say their unit. A request is the
+same for the command line, the run dialog and the REST API.
+"""
+
+from __future__ import annotations
+
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    ContainerState = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
+    MountType = Literal["bind", "volume", "tmpfs"]
+    LayerStatus = Literal[
+        "waiting", "exists", "downloading", "retrying", "verifying", "downloaded", "unpacking", "done"
+    ]
+
+
+class PortMapping(Record):
+    """One published port. `host_port` 0 asks for a free one; an empty `host_ip` means every address."""
+
+    container_port: int
+    protocol: str = "tcp"
+    host_ip: str = ""
+    host_port: int = 0
+
+
+class Mount(Record):
+    """A mount beside the root file system. `source`: host path, volume name ("" = anonymous), or unused."""
+
+    type: MountType
+    target: str
+    source: str = ""
+    read_only: bool = False
+    options: tuple[str, ...] = ()
+
+
+class Ulimit(Record):
+    """A resource limit by its lower-case name without RLIMIT_; -1 is unlimited."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+class Device(Record):
+    """A host device made visible; permissions are cgroup letters (rwm)."""
+
+    host_path: str
+    container_path: str
+    permissions: str = "rwm"
+
+
+class Resources(Record):
+    """cgroup limits; 0 or "" is unset. `nano_cpus`: billionths of a CPU. `memory_swap`: memory plus swap,
+    -1 unlimited."""
+
+    memory: int = 0
+    memory_swap: int = 0
+    memory_reservation: int = 0
+    nano_cpus: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    pids_limit: int = 0
+
+
+class RestartPolicy(Record):
+    """`name`: no, on-failure, always, unless-stopped."""
+
+    name: str = "no"
+    maximum_retries: int = 0
+
+
+class CreateRequest(Record):
+    """All that `create` can be asked for. None for command and entrypoint means the image's own."""
+
+    image: str
+    name: str = ""
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    env: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    hostname: str = ""
+    domainname: str = ""
+    user: str = ""
+    group_add: tuple[str, ...] = ()
+    working_dir: str = ""
+    tty: bool = False
+    open_stdin: bool = False
+    auto_remove: bool = False
+    init: bool = False
+    read_only: bool = False
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    network: str = "bridge"
+    ports: tuple[PortMapping, ...] = ()
+    publish_all: bool = False
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    devices: tuple[Device, ...] = ()
+    shm_size: int = 64 << 20
+    sysctls: dict[str, str] = {}
+    ulimits: tuple[Ulimit, ...] = ()
+    oom_score_adj: int = 0
+    pid_mode: str = ""
+    ipc_mode: str = ""
+    uts_mode: str = ""
+    userns_mode: str = ""
+    resources: Resources = Resources()
+    restart: RestartPolicy = RestartPolicy()
+    stop_signal: str = ""
+    stop_timeout_s: int | None = None
+    log_driver: str = "json-file"
+    log_options: dict[str, str] = {}
+    platform: str = ""
+
+
+class ExecRequest(Record):
+    """A further process in a running container."""
+
+    command: tuple[str, ...]
+    tty: bool = False
+    open_stdin: bool = False
+    env: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    privileged: bool = False
+    detach: bool = False
+
+
+class Endpoint(Record):
+    """A container's place in one network; `ports` have their host ports decided."""
+
+    network: str
+    bridge: str = ""
+    address: str = ""
+    prefix_length: int = 0
+    gateway: str = ""
+    mac: str = ""
+    ports: tuple[PortMapping, ...] = ()
+
+
+class Phase(Record):
+    """One step of a life cycle, with its start and length; the timeline is drawn from these."""
+
+    name: str
+    start_ns: int
+    duration_ns: int
+
+
+class Container(Record):
+    """A container as it is now. `command` is the resolved argument vector, `image` the reference as typed,
+    `image_id` the config's digest. `exit_code` counts in the states exited and dead. `stop_requested`: a
+    person or script asked for the end, so no restart policy applies."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    command: tuple[str, ...]
+    created_ns: int
+    state: ContainerState = "created"
+    pid: int = 0
+    exit_code: int = 0
+    signal: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    started_ns: int = 0
+    finished_ns: int = 0
+    restart_count: int = 0
+    stop_requested: bool = False
+    tty: bool = False
+    open_stdin: bool = False
+    auto_remove: bool = False
+    labels: dict[str, str] = {}
+    network: str = "bridge"
+    endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[PortMapping, ...] = ()
+    exposed_ports: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    resources: Resources = Resources()
+    restart: RestartPolicy = RestartPolicy()
+    phases: tuple[Phase, ...] = ()
+
+
+class Event(Record):
+    """One entry of the append-only stream. `type`: container, image, network, volume. `action` is Docker's
+    word: create start die oom kill stop pause unpause restart destroy rename exec_create exec_die attach
+    detach resize pull tag untag delete mount unmount connect disconnect."""
+
+    id: int
+    time_ns: int
+    type: str
+    action: str
+    actor: str
+    attributes: dict[str, str] = {}
+
+
+class Image(Record):
+    """A tagged platform image in the content store. `size`: bytes of its unpacked layers (diff sizes added
+    up). `references`: every tag of it here, "repository:tag" in familiar form (`toolbox:latest`)."""
+
+    id: str
+    digest: str
+    references: tuple[str, ...]
+    repo_digests: tuple[str, ...] = ()
+    created_ns: int = 0
+    size: int = 0
+    architecture: str = ""
+    os: str = ""
+    labels: dict[str, str] = {}
+    layers: int = 0
+
+
+class PullProgress(Record):
+    """Progress of one layer (its 12 hex digits), or of the whole when `layer` is empty and `message` set."""
+
+    layer: str = ""
+    status: LayerStatus = "waiting"
+    current: int = 0
+    total: int = 0
+    message: str = ""
+
+
+class Removed(Record):
+    """What removing an image did: untagged reference, or deleted digest; the other is empty."""
+
+    untagged: str = ""
+    deleted: str = ""
+
+
+class Network(Record):
+    """A network. `driver`: bridge, host, none."""
+
+    id: str
+    name: str
+    driver: str
+    bridge: str = ""
+    subnet: str = ""
+    gateway: str = ""
+    internal: bool = False
+    labels: dict[str, str] = {}
+    created_ns: int = 0
+
+
+class Volume(Record):
+    """A named (or, with a 64-hex name, anonymous) volume."""
+
+    name: str
+    path: str
+    created_ns: int = 0
+    anonymous: bool = False
+    labels: dict[str, str] = {}
+
+
+class LogLine(Record):
+    """One line as the container wrote it, newline included unless the write was partial."""
+
+    time_ns: int
+    stream: str
+    text: str
+
+
+class Process(Record):
+    """A process of a container as the host sees it."""
+
+    pid: int
+    ppid: int
+    user: str
+    state: str
+    cpu_percent: float
+    rss: int
+    started_ns: int
+    cpu_time_ns: int
+    tty: str
+    command: str
+
+
+class HostCheck(Record):
+    """One line of the preflight: what was looked for, whether it is there, and the cure when not."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    cure: str = ""
