@@ -10,6 +10,8 @@ import errno
 import os
 import socket
 
+from . import unix
+
 _GONE = (errno.ECONNREFUSED, errno.ENOENT)
 
 
@@ -22,11 +24,7 @@ class Doorbell:
         Doorbell._count += 1
         self.path = f"{folder}/{os.getpid()}-{Doorbell._count}.sock"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        try:
-            os.unlink(self.path)
-        except FileNotFoundError:
-            pass
-        self.socket.bind(self.path)
+        unix.bind(self.socket, self.path)
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -57,7 +55,7 @@ def ring(folder: str) -> None:
         for name in names:
             path = f"{folder}/{name}"
             try:
-                sender.sendto(b"!", path)
+                unix.send_to(sender, b"!", path)
             except OSError as error:
                 if error.errno in _GONE:
                     try:

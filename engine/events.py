@@ -56,12 +56,16 @@ class Events:
 
     def since(self, event_id: int = 0) -> list[Event]:
         """All kept events after this id, oldest first."""
-        return [_event(row) for row in self._store.query(f"SELECT {_COLUMNS} FROM events WHERE id > ?", (event_id,))]
+        return [
+            _event(row)
+            for row in self._store.query(f"SELECT {_COLUMNS} FROM events WHERE id > ?", (event_id,))
+        ]
 
     def between(self, since_ns: int = 0, until_ns: int = 0) -> list[Event]:
         """Kept events of a span of time; 0 leaves an end open."""
         rows = self._store.query(
-            f"SELECT {_COLUMNS} FROM events WHERE time_ns >= ? AND time_ns <= ?", (since_ns, until_ns or 1 << 62)
+            f"SELECT {_COLUMNS} FROM events WHERE time_ns >= ? AND time_ns <= ?",
+            (since_ns, until_ns or 1 << 62),
         )
         return [_event(row) for row in rows]
 

@@ -190,7 +190,8 @@ def _translated(error: sqlite3.Error, path: str = "the database") -> EngineError
         )
     if "malformed" in text or "not a database" in text:
         return EngineError(
-            f"{path} is damaged: {text}", hint="Move it aside; the next start makes a new one from what is on disk."
+            f"{path} is damaged: {text}",
+            hint="Move it aside; the next start makes a new one from what is on disk.",
         )
     if "readonly" in text or "unable to open" in text:
         return EngineError(f"cannot open {path} for writing: {text}", hint="Run it as root.")
