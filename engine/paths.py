@@ -24,6 +24,7 @@ class Paths:
         self.containers = f"{self.root}/containers"
         self.volumes = f"{self.root}/volumes"
         self.tmp = f"{self.root}/tmp"
+        self.ingest = f"{self.tmp}/ingest"
         self.doorbells = f"{self.run_root}/doorbells"
         self.runtime = f"{self.run_root}/runtime"
 
@@ -63,6 +64,14 @@ class Paths:
 
     def exit_record(self, container_id: str) -> str:
         return f"{self.container(container_id)}/exit.json"
+
+    def blob(self, digest: str) -> str:
+        """A complete blob of the OCI layout; `digest` is `sha256:<hex>`."""
+        return f"{self.oci}/blobs/{digest.replace(':', '/', 1)}"
+
+    def layer(self, chain_id: str) -> str:
+        """An unpacked layer: `diff/` and `size`. Takes a chain-id with or without its `sha256:`."""
+        return f"{self.layers}/{chain_id.removeprefix('sha256:')}"
 
     def volume(self, name: str) -> str:
         return f"{self.volumes}/{name}/_data"
