@@ -251,9 +251,7 @@ class Keymap:
     def table(self, context: str) -> list[tuple[Key, str]]:
         """The actions of a context with all their keys as people read them, for the help screen."""
         return [
-            (key, "  ".join(shown_key(name) for name in self.keys(key.id)))
-            for key in KEYS
-            if key.context == context
+            (key, "  ".join(shown_key(name) for name in self.keys(key.id))) for key in KEYS if key.context == context
         ]
 
 

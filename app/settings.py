@@ -79,9 +79,7 @@ def _confirm_levels(path: Path, table: dict[str, Any]) -> dict[str, ConfirmLevel
                 f"{path}: confirm.{action} is no action", hint=f"actions are {', '.join(DEFAULT_CONFIRM)}"
             )
         if level not in get_args(ConfirmLevel):
-            raise ConfigurationError(
-                f"{path}: confirm.{action} = {level!r}", hint="write never, running or always"
-            )
+            raise ConfigurationError(f"{path}: confirm.{action} = {level!r}", hint="write never, running or always")
     return table
 
 
