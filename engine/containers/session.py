@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 else:
     Frame = namedtuple("Frame", "kind data code")
 
-_KINDS = {frames.STDOUT: "stdout", frames.STDERR: "stderr", frames.REPLAY: "replay"}
+_KINDS: dict[int, Literal["stdout", "stderr", "replay"]] = {
+    frames.STDOUT: "stdout",
+    frames.STDERR: "stderr",
+    frames.REPLAY: "replay",
+}
 _CHUNK = 1 << 16
 
 

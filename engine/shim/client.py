@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 
 from .frames import Decoder, ProtocolError, frame, json_frame
@@ -10,6 +9,7 @@ from .loop import READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from typing import Any
 
@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self, loop: Loop, connection: socket.socket) -> None:
         self.on_frame: Callable[[Client, int, bytes], None] = lambda _client, _kind, _payload: None
-        self.on_close: Callable[[Client], None] = lambda _client: None
+        self.on_close: list[Callable[[Client], None]] = []
         self.on_drained: Callable[[Client], None] = lambda _client: None
         self.closed = False
         self._loop = loop
@@ -73,7 +73,8 @@ class Client:
         self._loop.unwatch(self._connection.fileno())
         self._connection.close()
         self._queue.clear()
-        self.on_close(self)
+        for tell in self.on_close:
+            tell(self)
 
     def _push(self, data: bytes) -> None:
         if self.closed:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import struct
 import termios
+from functools import partial
 
 from . import frames
 from .loop import READ, WRITE
@@ -52,6 +53,7 @@ class Stdio:
         self._replay = Replay() if self.tty else None
         self._foreground: Client | None = None
         self._lagging: set[Client] = set()
+        self._on_drained: Callable[[], None] | None = None
         self._outputs = {master_fd: "stdout"} if self.tty else {stdout_fd: "stdout", stderr_fd: "stderr"}
         self._outputs.pop(-1, None)
         for fd in (*self._outputs, self._stdin_fd):
@@ -72,8 +74,21 @@ class Stdio:
             self._foreground = client
         self.clients.append(client)
         client.on_frame = self._from_client
-        client.on_close = self._gone
+        client.on_close.append(self._gone)
         client.on_drained = self._caught_up
+
+    def when_drained(self, limit_s: float, action: Callable[[], None]) -> None:
+        """Call once all output has been read, or when the time is over."""
+        if self.drained:
+            action()
+            return
+        self._on_drained = action
+        self._loop.later(limit_s, self._drain_over)
+
+    def _drain_over(self) -> None:
+        action, self._on_drained = self._on_drained, None
+        if action:
+            action()
 
     def resize(self, rows: int, columns: int) -> None:
         """Set the terminal's size; the kernel tells the foreground program (SIGWINCH)."""
@@ -85,8 +100,8 @@ class Stdio:
         for fd in tuple(self._outputs):
             while fd in self._outputs and self._read(fd):
                 pass
+        self._foreground = None
         for client in tuple(self.clients):
-            client.on_close = lambda _client: None
             client.send_json(frames.EXIT, {"code": code})
             client.close_when_sent()
         self.clients.clear()
@@ -99,13 +114,20 @@ class Stdio:
         self._outputs.clear()
         self._stdin_fd = self._master_fd = -1
 
-    def read_output(self) -> bool:
-        """Take one stretch from each output; False when there was nothing. For use outside the loop's round."""
-        return any([self._read(fd) for fd in tuple(self._outputs)])
-
     def _watch_outputs(self) -> None:
         for fd in self._outputs:
-            self._loop.watch(fd, READ, lambda _events, fd=fd: self._read(fd))  # type: ignore[misc]
+            self._watch_output(fd)
+
+    def _watch_output(self, fd: int) -> None:
+        """A pty's master is read and written on one descriptor."""
+        writing = WRITE if fd == self._stdin_fd and self._stdin else 0
+        self._loop.watch(fd, READ | writing, partial(self._ready, fd))
+
+    def _ready(self, fd: int, events: int) -> None:
+        if events & WRITE:
+            self._write_stdin()
+        if events & ~WRITE and fd in self._outputs:
+            self._read(fd)
 
     def _read(self, fd: int) -> bool:
         try:
@@ -127,6 +149,8 @@ class Stdio:
         self._loop.unwatch(fd)
         if fd != self._master_fd:
             os.close(fd)
+        if self.drained:
+            self._drain_over()
 
     def _deliver(self, stream: str, data: bytes) -> None:
         if self._sink:
@@ -205,25 +229,12 @@ class Stdio:
         if len(self._stdin) <= STDIN_BACKLOG_BYTES:
             for client in self.clients:
                 client.read(True)
-        if self.tty:
-            self._rewatch_master()
+        if fd in self._outputs:
+            self._watch_output(fd)
         elif self._stdin:
             self._loop.watch(fd, WRITE, lambda _events: self._write_stdin())
         else:
             self._loop.unwatch(fd)
-            if self._stdin_ends:
+            if self._stdin_ends and not self.tty:
                 os.close(fd)
                 self._stdin_fd = -1
-
-    def _rewatch_master(self) -> None:
-        """The master is read and written on one descriptor."""
-
-        def ready(events: int) -> None:
-            if events & WRITE:
-                self._write_stdin()
-            if events & ~WRITE and self._master_fd in self._outputs:
-                self._read(self._master_fd)
-
-        if self._master_fd in self._outputs:
-            mask = READ | (WRITE if self._stdin else 0)
-            self._loop.watch(self._master_fd, mask, ready)

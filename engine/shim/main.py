@@ -1,0 +1,52 @@
+"""Entry of a freshly forked shim: reads its plan from the connection that asked for it, and supervises.
+
+One of the borders: what nobody expected is written to the zygote's log with its traceback, told to whoever
+waits in one line, and ends this container only.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+
+from ..errors import EngineError
+from . import frames
+from .plan import Plan
+from .supervisor import Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+import json
+
+
+def main(connection: socket.socket) -> None:
+    """Serve one container until its end."""
+    os.setsid()
+    try:
+        plan = Plan.from_json(_request(connection)["plan"])
+    except (EngineError, ValueError, KeyError, OSError) as error:
+        print(f"a request that is no plan: {error}", file=sys.stderr)
+        return
+    with open("/proc/self/comm", "w") as comm:
+        comm.write(f"shim {plan.name}"[:15])
+    try:
+        Supervisor(plan).run(connection)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+
+
+def _request(connection: socket.socket) -> dict[str, Any]:
+    decoder = frames.Decoder()
+    while True:
+        data = connection.recv(1 << 16)
+        if not data:
+            raise frames.ProtocolError("closed before a request came")
+        for kind, payload in decoder.feed(data):
+            if kind == frames.REQUEST:
+                body: dict[str, Any] = json.loads(payload)
+                return body

@@ -1,0 +1,39 @@
+"""What a shim is told: everything it needs to start its container, and to start it again."""
+
+from __future__ import annotations
+
+from ..models import Endpoint, Phase, RestartPolicy
+from ..record import Record
+
+
+class CopyUp(Record):
+    """A new volume to be filled from what the image has at its mount point."""
+
+    target: str
+    volume_path: str
+
+
+class Plan(Record):
+    """`lower_dirs`: the image's unpacked layers, bottom first. `foreground`: the connection that brings this
+    plan goes on as an attached session. `rows`, `columns`: the first size of the terminal, 0 if unknown.
+    `phases`: what was done before the shim came in."""
+
+    container_id: str
+    name: str
+    root: str
+    run_root: str
+    lower_dirs: tuple[str, ...]
+    network: str
+    endpoints: tuple[Endpoint, ...] = ()
+    copy_ups: tuple[CopyUp, ...] = ()
+    tty: bool = False
+    open_stdin: bool = False
+    auto_remove: bool = False
+    foreground: bool = False
+    rows: int = 0
+    columns: int = 0
+    restart: RestartPolicy = RestartPolicy()
+    log_driver: str = "json-file"
+    log_max_bytes: int = 0
+    log_files: int = 1
+    phases: tuple[Phase, ...] = ()

@@ -1,0 +1,44 @@
+"""The container's root file system, mounted in a mount namespace of the shim's own.
+
+Private, because then the kernel unmounts it when the shim ends, however that happens, and because a thousand
+mounts in the host's namespace would be copied into every new container. Mounts that the host makes or
+removes later still propagate to here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.kernel import calls, constants
+
+from ..snapshots import overlay
+from ..volumes.copyup import copy_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..paths import Paths
+    from .plan import Plan
+
+
+class Rootfs:
+    def __init__(self, paths: Paths, plan: Plan) -> None:
+        self._plan = plan
+        self._bundle = paths.container(plan.container_id)
+        self._mounted = False
+
+    def mount(self) -> None:
+        """Mount once for all restarts, and fill new volumes from it."""
+        if self._mounted:
+            return
+        calls.unshare(constants.CLONE_NEWNS)
+        calls.mount("none", "/", None, constants.MS_REC | constants.MS_SLAVE, None)
+        os.makedirs(f"{self._bundle}/rootfs", mode=0o755, exist_ok=True)
+        overlay.mount(self._bundle, self._plan.lower_dirs)
+        self._mounted = True
+        for volume in self._plan.copy_ups:
+            copy_up(f"{self._bundle}/rootfs", volume.target, volume.volume_path)
+
+    def unmount(self) -> None:
+        if self._mounted:
+            overlay.unmount(self._bundle)
+            self._mounted = False

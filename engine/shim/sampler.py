@@ -1,0 +1,48 @@
+"""Writes the container's figures into its ring once a second, from its first moment on."""
+
+from __future__ import annotations
+
+from ..stats.meter import Meter
+from ..stats.ring import Ring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.container import Container
+
+    from .loop import Loop, Timer
+
+INTERVAL_S = 1.0
+
+
+class Sampler:
+    def __init__(self, loop: Loop, path: str, container: Container) -> None:
+        self._loop = loop
+        self._ring = Ring.create(path)
+        self._meter = Meter(container.cgroup.paths() if container.cgroup else {}, container.pid)
+        self._timer: Timer | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """The first sample now, the others each second."""
+        self._sample()
+
+    def stop(self) -> None:
+        """The last sample, and the end. May be called again."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._timer:
+            self._timer.cancel()
+        self._take()
+        self._meter.close()
+        self._ring.close()
+
+    def _sample(self) -> None:
+        self._take()
+        self._timer = self._loop.later(INTERVAL_S, self._sample)
+
+    def _take(self) -> None:
+        try:
+            self._ring.append(self._meter.sample())
+        except OSError:  # the cgroup went with its last process, or the disk is full
+            pass

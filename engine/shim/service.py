@@ -1,0 +1,181 @@
+"""What a living shim does for hosts that ask on `shim.sock`. The questions are listed in `frames.py`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+
+from runtime.errors import RuntimeFault
+
+from ..containers.session import error_data
+from ..errors import EngineError, InvalidRequest, NotFound, WrongState
+from . import frames
+from .client import Client
+from .execs import Execs
+from .loop import READ
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from .loop import Timer
+    from .supervisor import Supervisor
+
+
+class Service:
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.execs = Execs(supervisor)
+        self._supervisor = supervisor
+        self._clients: set[Client] = set()
+        self._waiters: set[Client] = set()
+        self._listener: socket.socket | None = None
+        self._kill_timer: Timer | None = None
+        self._operations: dict[str, Callable[[Client, dict[str, Any]], dict[str, Any] | None]] = {
+            "attach": self._attach,
+            "exec": self.execs.start,
+            "reattach": self.execs.reattach,
+            "terminals": self.execs.terminals,
+            "signal": self._signal,
+            "pause": self._pause,
+            "resume": self._resume,
+            "resize": self._resize,
+            "wait": self._wait,
+        }
+
+    def listen(self, listener: socket.socket) -> None:
+        """Take connections from now on."""
+        listener.setblocking(False)
+        self._listener = listener
+        self._supervisor.loop.watch(listener.fileno(), READ, lambda _events: self._accept())
+
+    def tell_waiters(self, code: int) -> None:
+        """The container has ended for good, and its row says so."""
+        for client in tuple(self._waiters):
+            client.send_json(frames.EXIT, {"code": code})
+            client.close_when_sent()
+
+    def flush(self, limit_s: float) -> None:
+        """Serve until every client has taken what is queued for it, and then close."""
+        loop = self._supervisor.loop
+        if self._listener:
+            loop.unwatch(self._listener.fileno())
+            self._listener.close()
+        for client in tuple(self._clients):
+            client.close_when_sent()
+        over: list[bool] = []
+        loop.later(limit_s, lambda: over.append(True))
+        if self._clients:
+            loop.run(lambda: not self._clients or bool(over))
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            connection, _address = self._listener.accept()
+        except OSError:
+            return
+        client = Client(self._supervisor.loop, connection)
+        client.on_frame = self._request
+        self.adopt(client)
+
+    def _forget(self, client: Client) -> None:
+        self._clients.discard(client)
+        self._waiters.discard(client)
+
+    def adopt(self, client: Client) -> None:
+        """Count a connection among those that must be flushed at the end."""
+        client.on_close.append(self._forget)
+        self._clients.add(client)
+
+    def _request(self, client: Client, kind: int, payload: bytes) -> None:
+        if kind != frames.REQUEST:
+            return
+        try:
+            body = json.loads(payload)
+            operation = self._operations.get(body.get("op"))
+            if operation is None:
+                raise InvalidRequest(f"unknown operation {body.get('op')!r}")
+            reply = operation(client, body)
+        except EngineError as error:
+            client.send_json(frames.ERROR, error_data(error))
+        except (RuntimeFault, OSError, ValueError, KeyError, TypeError) as error:
+            print(f"{payload[:200]!r}: {error!r}", file=sys.stderr, flush=True)
+            client.send_json(frames.ERROR, error_data(EngineError(str(error))))
+        else:
+            if reply is not None:
+                client.send_json(frames.REPLY, reply)
+
+    def _attach(self, client: Client, _body: dict[str, Any]) -> None:
+        stdio = self._supervisor.stdio
+        if stdio is None:
+            raise WrongState(f"container {self._supervisor.plan.name} is not running")
+        client.send_json(frames.REPLY, {"tty": stdio.tty})
+        stdio.attach(client)
+
+    def _signal(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
+        """`stop` means that the end is wanted; after `timeout_s` it is enforced."""
+        supervisor = self._supervisor
+        if body.get("stop"):
+            supervisor.stop_requested = True
+            if supervisor.cancel_restart():
+                return {}
+        container = supervisor.container
+        if container is None:
+            raise WrongState(f"container {supervisor.plan.name} is not running")
+        number = int(body["signal"])
+        container.kill(number)
+        if supervisor.paused and (body.get("stop") or number == signal.SIGKILL):
+            container.resume()
+            supervisor.paused = False
+        timeout_s = body.get("timeout_s")
+        if timeout_s is not None and timeout_s >= 0:
+            if self._kill_timer:
+                self._kill_timer.cancel()
+            self._kill_timer = supervisor.loop.later(timeout_s, self._enforce)
+        if not body.get("stop"):
+            supervisor.tell(("kill", {"signal": str(number)}))
+        return {}
+
+    def _enforce(self) -> None:
+        container = self._supervisor.container
+        if container and self._supervisor.ended is None:
+            try:
+                container.kill(signal.SIGKILL)
+            except RuntimeFault:  # it ended this very moment
+                pass
+
+    def _pause(self, _client: Client, _body: dict[str, Any]) -> dict[str, Any]:
+        supervisor = self._supervisor
+        if supervisor.paused:
+            raise WrongState(f"container {supervisor.plan.name} is already paused")
+        if supervisor.container is None or supervisor.ended:
+            raise WrongState(f"container {supervisor.plan.name} is not running")
+        supervisor.container.pause()
+        supervisor.paused = True
+        supervisor.change(lambda row: row.replace(state="paused"), ("pause", {}))
+        return {}
+
+    def _resume(self, _client: Client, _body: dict[str, Any]) -> dict[str, Any]:
+        supervisor = self._supervisor
+        if not supervisor.paused or supervisor.container is None:
+            raise WrongState(f"container {supervisor.plan.name} is not paused")
+        supervisor.container.resume()
+        supervisor.paused = False
+        supervisor.change(lambda row: row.replace(state="running"), ("unpause", {}))
+        return {}
+
+    def _resize(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
+        stdio = self._supervisor.stdio
+        exec_id = body.get("exec_id")
+        if exec_id:
+            stdio = self.execs.stdio(str(exec_id))
+        if stdio is None:
+            raise NotFound("no terminal to resize")
+        stdio.resize(int(body["rows"]), int(body["columns"]))
+        return {}
+
+    def _wait(self, client: Client, _body: dict[str, Any]) -> dict[str, Any]:
+        self._waiters.add(client)
+        return {}

@@ -1,0 +1,399 @@
+"""The life of one container, from its start to the record of its end, restarts included.
+
+The shim is the only writer of its container's row while it lives. Order at the end, so that nothing told is
+untrue and nothing untold is lost: network undone; row (or its removal) and `die` event in one transaction; clients
+told; then the rest is cleared away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import time
+
+from runtime.container import Container as RuntimeContainer
+from runtime.errors import ExecFailed, RuntimeFault
+
+from .. import unix
+from ..containers import files, rows
+from ..containers.session import error_data
+from ..errors import ContainerNotFound, EngineError, StartFailed
+from ..networks import attach as network
+from ..paths import Paths
+from ..phases import Phases
+from ..store import Store
+from . import frames
+from .client import Client
+from .exits import Exit, backoff_s, should_restart
+from .log import LogWriter
+from .loop import READ, Loop
+from .rootfs import Rootfs
+from .sampler import Sampler
+from .service import Service
+from .stdio import Stdio
+from .streams import near_and_far
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..models import Container, Phase
+    from .loop import Timer
+    from .plan import Plan
+
+DRAIN_S = 2.0
+"""How long output may come after the end of init, from processes outside that hold its pipes."""
+FLUSH_S = 5.0
+"""How long clients may take to read the last of it."""
+
+
+class Supervisor:
+    """One container's shim. All state belongs to the loop; there is one thread."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.loop = Loop()
+        self.paths = Paths(plan.root, plan.run_root)
+        self.bundle = self.paths.container(plan.container_id)
+        self.container: RuntimeContainer | None = None
+        self.stdio: Stdio | None = None
+        self.stop_requested = False
+        self.paused = False
+        self.ended: Exit | None = None
+        self._rootfs = Rootfs(self.paths, plan)
+        self._service = Service(self)
+        self._sampler: Sampler | None = None
+        self._log: LogWriter | None = None
+        self._pidfd = -1
+        self._restarts = 0
+        self._started_s = 0.0
+        self._restart_timer: Timer | None = None
+        self._done = False
+
+    def run(self, connection: socket.socket) -> None:
+        """Start, tell the starter, and serve to the end."""
+        lock = os.open(self.paths.shim_lock(self.plan.container_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        unix.bind(listener, self.paths.shim_socket(self.plan.container_id))
+        listener.listen(64)
+        phases = Phases(lambda phase: _send_phase(connection, phase))
+        try:
+            self._start(phases)
+        except (EngineError, RuntimeFault, OSError) as error:
+            self._undo_start(error)
+            failure = _as_start_failure(error)
+            _send_quietly(connection, frames.json_frame(frames.ERROR, error_data(failure)))
+            return
+        self._service.listen(listener)
+        self._welcome(Client(self.loop, connection))
+        self.loop.run(lambda: self._done)
+        self._service.flush(FLUSH_S)
+        self._clear()
+
+    def _start(self, phases: Phases) -> None:
+        plan = self.plan
+        with phases.step("rootfs"):
+            self._rootfs.mount()
+        with open(f"{self.bundle}/config.json", "rb") as file:
+            spec = json.load(file)
+        ours, theirs = near_and_far(tty=plan.tty, open_stdin=plan.open_stdin)
+        try:
+            self.container = RuntimeContainer.create(
+                self.paths.runtime,
+                plan.container_id,
+                self.bundle,
+                spec=spec,
+                stdio=theirs,
+                want_console=plan.tty,
+                parent_death_signal=signal.SIGKILL,
+                on_phase=phases.add,
+            )
+        except BaseException:
+            for fd in ours:
+                if fd >= 0:
+                    os.close(fd)
+            raise
+        finally:
+            for fd in set(theirs or ()):
+                os.close(fd)
+        self._open_log()
+        if plan.tty:
+            self.stdio = Stdio(self.loop, master_fd=self.container.console_fd, sink=self._sink())
+            if plan.rows and plan.columns:
+                self.stdio.resize(plan.rows, plan.columns)
+        else:
+            self.stdio = Stdio(self.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], sink=self._sink())
+        if plan.network != "host":
+            with phases.step("network"):
+                network.loopback(self.container.pid)
+                for endpoint in plan.endpoints:
+                    network.attach(self.container.pid, plan.container_id, endpoint)
+        self._sampler = Sampler(self.loop, self.paths.ring(plan.container_id), self.container)
+        with phases.step("exec"):
+            self.container.start()
+        self._pidfd = os.pidfd_open(self.container.pid)
+        self.loop.watch(self._pidfd, READ, lambda _events: self._reap())
+        self._started_s = time.monotonic()
+        self.ended = None
+        self._record_start(phases)
+        self._sampler.start()
+
+    def _welcome(self, starter: Client) -> None:
+        """No output has been read yet: a starter in the foreground misses nothing."""
+        assert self.container is not None
+        starter.send_json(frames.REPLY, {"pid": self.container.pid, "tty": self.plan.tty})
+        if self.plan.foreground and self.stdio:
+            self._service.adopt(starter)
+            self.stdio.attach(starter, foreground=True)
+        else:
+            starter.close_when_sent()
+
+    def _open_log(self) -> None:
+        if self.plan.log_driver != "none" and self._log is None:
+            self._log = LogWriter(
+                self.paths.log(self.plan.container_id), max_bytes=self.plan.log_max_bytes, files=self.plan.log_files
+            )
+
+    def _sink(self) -> Callable[[str, bytes], None] | None:
+        return self._log.write if self._log else None
+
+    def _record_start(self, phases: Phases) -> None:
+        container = self.container
+        assert container is not None
+        recorded = (*self.plan.phases, *phases.recorded)
+
+        def started(row: Container) -> Container:
+            return row.replace(
+                state="running",
+                pid=container.pid,
+                exit_code=0,
+                signal=0,
+                oom_killed=False,
+                error="",
+                started_ns=time.time_ns(),
+                finished_ns=0,
+                restart_count=self._restarts,
+                stop_requested=False,
+                endpoints=self.plan.endpoints,
+                phases=recorded,
+            )
+
+        self.change(started, ("start", {}))
+
+    def _undo_start(self, error: Exception) -> None:
+        """A start that failed leaves the container as it was, with the reason in its row."""
+        failure = _as_start_failure(error)
+        self._dismantle()
+        self._release_network()
+
+        def failed(row: Container) -> Container:
+            state = "exited" if row.started_ns else "created"
+            return row.replace(
+                state=state, pid=0, error=failure.message, exit_code=failure.exit_code, endpoints=(), oom_killed=False
+            )
+
+        if self.plan.auto_remove:
+            self._remove_row()
+        else:
+            self.change(failed, also_release=True)
+        self._clear()
+
+    def _reap(self) -> None:
+        container = self.container
+        assert container is not None
+        result = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
+        if result is None:
+            return
+        self.loop.unwatch(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        oom_killed = container.cgroup.oom_killed() if container.cgroup else False
+        self.ended = Exit.of(result, oom_killed)
+        if self.stdio:
+            self.stdio.when_drained(DRAIN_S, self._finish)
+
+    def _finish(self) -> None:
+        assert self.ended is not None
+        if self._sampler:
+            self._sampler.stop()
+        self._service.execs.hang_up()
+        end = self.ended
+        policy = self.plan.restart
+        if should_restart(policy, end, self._restarts, stop_requested=self.stop_requested):
+            self._restart_later(end)
+            return
+        self._release_network()
+        if self.plan.auto_remove:
+            self._remove_row(*self._death_events(end))
+        else:
+            self._write_exit_record(end)
+            self.change(end.applied, *self._death_events(end), also_release=True)
+        self._tell_clients(end)
+        self._service.tell_waiters(end.code)
+        self._done = True
+
+    def _restart_later(self, end: Exit) -> None:
+        delay_s = backoff_s(self._restarts, ran_s=time.monotonic() - self._started_s)
+        if delay_s == backoff_s(0, ran_s=0):
+            self._restarts = 0 if self.plan.restart.name != "on-failure" else self._restarts
+        self._write_exit_record(end)
+        self.change(lambda row: end.applied(row).replace(state="restarting"), *self._death_events(end))
+        self._tell_clients(end)
+        self._dismantle()
+        self._restart_timer = self.loop.later(delay_s, self._restart)
+
+    def _restart(self) -> None:
+        self._restart_timer = None
+        self._restarts += 1
+        try:
+            self._start(Phases())
+        except (EngineError, RuntimeFault, OSError) as error:
+            print(f"restart failed: {error}", file=sys.stderr, flush=True)
+            failure = _as_start_failure(error)
+            self._dismantle()
+            self._release_network()
+            self.change(
+                lambda row: row.replace(
+                    state="exited", pid=0, error=failure.message, exit_code=failure.exit_code, endpoints=()
+                ),
+                also_release=True,
+            )
+            self._service.tell_waiters(failure.exit_code)
+            self._done = True
+
+    def cancel_restart(self) -> bool:
+        """A stop while waiting to restart: the container is exited, as it was."""
+        if self._restart_timer is None:
+            return False
+        self._restart_timer.cancel()
+        self._restart_timer = None
+        self._release_network()
+        self.change(lambda row: row.replace(state="exited", endpoints=()), ("stop", {}), also_release=True)
+        self._service.tell_waiters(self.ended.code if self.ended else 0)
+        self._done = True
+        return True
+
+    def _death_events(self, end: Exit) -> list[tuple[str, dict[str, str]]]:
+        events: list[tuple[str, dict[str, str]]] = []
+        if end.oom_killed:
+            events.append(("oom", {}))
+        events.append(("die", {"exitCode": str(end.code)}))
+        if self.stop_requested:
+            events.append(("stop", {}))
+        return events
+
+    def _tell_clients(self, end: Exit) -> None:
+        if self.stdio:
+            self.stdio.finish(end.code)
+            self.stdio = None
+        if self._log:
+            self._log.close()
+            self._log = None
+
+    def _write_exit_record(self, end: Exit) -> None:
+        """The end beside the bundle, in case that the database cannot take it now."""
+        path = self.paths.exit_record(self.plan.container_id)
+        try:
+            with open(f"{path}.new", "w") as file:
+                json.dump(end.to_json(), file)
+            os.replace(f"{path}.new", path)
+        except OSError as error:
+            print(f"{path}: {error}", file=sys.stderr, flush=True)
+
+    def change(
+        self,
+        change: Callable[[Container], Container],
+        *events: tuple[str, dict[str, str]],
+        also_release: bool = False,
+    ) -> None:
+        """Write the row; a database that cannot be written is told in the log, the container goes on."""
+        store = Store(self.paths.database, self.paths.doorbells)
+        release = (lambda tx: files.release(tx, self.plan.container_id)) if also_release else None
+        try:
+            rows.update(store, self.plan.container_id, change, *events, also=release)
+        except EngineError as error:
+            print(f"{self.plan.name}: {error.message}", file=sys.stderr, flush=True)
+        finally:
+            store.close()
+
+    def tell(self, *events: tuple[str, dict[str, str]]) -> None:
+        """Append events that change nothing in the row."""
+        self.change(lambda row: row, *events)
+
+    def _remove_row(self, *events: tuple[str, dict[str, str]]) -> None:
+        store = Store(self.paths.database, self.paths.doorbells)
+        try:
+            row = rows.load(store, self.plan.container_id)
+            rows.delete(store, row, *events, also=lambda tx: files.forget(tx, row))
+        except ContainerNotFound:
+            pass
+        except EngineError as error:
+            print(f"{self.plan.name}: {error.message}", file=sys.stderr, flush=True)
+        finally:
+            store.close()
+
+    def _release_network(self) -> None:
+        for endpoint in self.plan.endpoints:
+            try:
+                network.detach(self.plan.container_id, endpoint)
+            except (EngineError, OSError) as error:
+                print(f"{self.plan.name}: network: {error}", file=sys.stderr, flush=True)
+
+    def _dismantle(self) -> None:
+        """Undo what a start has made, as far as it went."""
+        if self._pidfd >= 0:
+            self.loop.unwatch(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+        if self._sampler:
+            self._sampler.stop()
+            self._sampler = None
+        if self.container:
+            try:
+                self.container.delete(force=True)
+            except (RuntimeFault, OSError) as error:
+                print(f"{self.plan.name}: {error}", file=sys.stderr, flush=True)
+            self.container = None
+        if self.stdio:
+            self.stdio.close()
+            self.stdio = None
+
+    def _clear(self) -> None:
+        """The last act: cgroup, runtime state, mounts, socket, and with --rm the files."""
+        self._dismantle()
+        self._rootfs.unmount()
+        if self.plan.auto_remove:
+            files.remove(self.paths, self.plan.container_id)
+        try:
+            os.unlink(self.paths.shim_socket(self.plan.container_id))
+        except FileNotFoundError:
+            pass
+
+
+def _as_start_failure(error: Exception) -> StartFailed:
+    """Docker's exit codes: 127 when the program is not there, 126 when it cannot be executed, else 125."""
+    if isinstance(error, StartFailed):
+        return error
+    if isinstance(error, EngineError):
+        return StartFailed(error.message, hint=error.hint)
+    if isinstance(error, ExecFailed):
+        code = 127 if error.errno == 2 else 126
+        return StartFailed(str(error), hint="The image has no such program." if code == 127 else "", exit_code=code)
+    return StartFailed(str(error))
+
+
+def _send_phase(connection: socket.socket, phase: Phase) -> None:
+    _send_quietly(connection, frames.json_frame(frames.PHASE, phase.to_json()))
+
+
+def _send_quietly(connection: socket.socket, data: bytes) -> None:
+    """The starter may be gone; the container starts all the same."""
+    try:
+        connection.sendall(data)
+    except OSError:
+        pass

@@ -1,0 +1,79 @@
+"""The zygote: warm, single-threaded, stateless; forks a shim for each connection.
+
+Started as a file under `python -SI` with its listening socket as descriptor 3. It runs from a sealed clone of
+the interpreter, so that nothing forked from it has a writable path to the host's Python (CVE-2019-5736).
+Killing it loses nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+
+IDLE_S = 600
+LISTEN_FD = 3
+
+
+def serve(listener: socket.socket, path: str) -> None:
+    """Fork a shim per connection until nobody has come for ten minutes."""
+    from engine.shim import main as shim
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listener.setblocking(True)
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    gc.collect()
+    gc.freeze()
+    leaving = False
+    while True:
+        if not poll.poll(0 if leaving else IDLE_S * 1000):
+            if leaving:
+                return
+            leaving = True  # no one can connect any more; whoever just has is still served
+            _unlink(path)
+            continue
+        connection, _address = listener.accept()
+        if _peer_uid(connection) == os.geteuid() and os.fork() == 0:
+            listener.close()
+            gc.enable()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            shim.main(connection)
+            os._exit(0)
+        connection.close()
+
+
+def _peer_uid(connection: socket.socket) -> int:
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    uid: int = struct.unpack("iII", credentials)[1]
+    return uid
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def main() -> None:
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from runtime.seal import reexec_sealed
+
+    reexec_sealed([sys.executable, "-SI", os.path.abspath(__file__), *sys.argv[1:]])
+    os.chdir("/")
+    os.umask(0o022)
+    gc.disable()
+    listener = socket.socket(fileno=LISTEN_FD)
+    os.set_inheritable(LISTEN_FD, False)
+    with open("/proc/self/comm", "w") as comm:
+        comm.write("pydock-zygote")
+    serve(listener, sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
