@@ -1,0 +1,117 @@
+"""Which module has which command. Strings only: the module of a command is imported when it is called."""
+
+from __future__ import annotations
+
+# name -> (module, summary); the sections and their order are those of `pydock help`
+SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Common commands",
+        (
+            ("run", "run", "Create and run a new container from an image"),
+            ("exec", "exec", "Execute a command in a running container"),
+            ("ps", "ps", "List containers"),
+            ("pull", "pull", "Download an image from a registry"),
+            ("images", "images", "List images"),
+            ("logs", "logs", "Fetch the logs of a container"),
+            ("check", "check", "Say whether this machine can run containers, and what to do if not"),
+        ),
+    ),
+    (
+        "Containers",
+        (
+            ("attach", "attach", "Attach local standard input, output, and error streams to a running container"),
+            ("create", "create", "Create a new container"),
+            ("inspect", "inspect", "Return low-level information on objects"),
+            ("kill", "lifecycle", "Kill one or more running containers"),
+            ("pause", "lifecycle", "Pause all processes within one or more containers"),
+            ("port", "port", "List port mappings or a specific mapping for the container"),
+            ("rename", "lifecycle", "Rename a container"),
+            ("restart", "lifecycle", "Restart one or more containers"),
+            ("rm", "lifecycle", "Remove one or more containers"),
+            ("start", "start", "Start one or more stopped containers"),
+            ("stats", "stats", "Display a live stream of container(s) resource usage statistics"),
+            ("stop", "lifecycle", "Stop one or more running containers"),
+            ("top", "top", "Display the running processes of a container"),
+            ("unpause", "lifecycle", "Unpause all processes within one or more containers"),
+            ("wait", "lifecycle", "Block until one or more containers stop, then print their exit codes"),
+        ),
+    ),
+    (
+        "Images",
+        (
+            ("history", "image", "Show the history of an image"),
+            ("rmi", "image", "Remove one or more images"),
+            ("tag", "image", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
+        ),
+    ),
+    (
+        "System",
+        (
+            ("events", "events", "Get real time events from the engine"),
+            ("info", "info", "Display system-wide information"),
+            ("version", "version", "Show the version information"),
+        ),
+    ),
+    (
+        "Groups",
+        (
+            ("container", "", "Manage containers"),
+            ("image", "", "Manage images"),
+            ("network", "", "Manage networks"),
+            ("system", "", "Manage pydock"),
+            ("volume", "", "Manage volumes"),
+        ),
+    ),
+)
+
+# group -> word -> (module, name of the command in its module)
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "container": {
+        "ls": ("ps", "ps"),
+        "list": ("ps", "ps"),
+        "ps": ("ps", "ps"),
+        "inspect": ("inspect", "container inspect"),
+        **{
+            name: (module, name)
+            for _, rows in SECTIONS
+            for name, module, _ in rows
+            if name
+            in (
+                "attach create exec kill logs pause port rename restart rm run start stats stop top unpause wait"
+            ).split()
+        },
+        "prune": ("prune", "container prune"),
+    },
+    "image": {
+        "ls": ("images", "images"),
+        "list": ("images", "images"),
+        "pull": ("pull", "pull"),
+        "rm": ("image", "rmi"),
+        "remove": ("image", "rmi"),
+        "tag": ("image", "tag"),
+        "history": ("image", "history"),
+        "inspect": ("inspect", "image inspect"),
+        "toolbox": ("pull", "image toolbox"),
+    },
+    "network": {
+        "ls": ("network", "network ls"),
+        "list": ("network", "network ls"),
+        "inspect": ("inspect", "network inspect"),
+    },
+    "volume": {
+        "create": ("volume", "volume create"),
+        "ls": ("volume", "volume ls"),
+        "list": ("volume", "volume ls"),
+        "inspect": ("inspect", "volume inspect"),
+        "rm": ("volume", "volume rm"),
+        "remove": ("volume", "volume rm"),
+    },
+    "system": {
+        "info": ("info", "info"),
+        "df": ("disk", "system df"),
+        "events": ("events", "events"),
+        "check": ("check", "check"),
+    },
+}
+
+PLAIN: dict[str, str] = {name: module for _, rows in SECTIONS for name, module, _ in rows if module}

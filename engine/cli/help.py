@@ -1,0 +1,104 @@
+"""Help pages, made from the declared options."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .options import Command, Option
+
+WIDTH = 100
+GLOBAL_OPTIONS = (
+    ("    --root PATH", "Where images and containers are kept (PYDOCK_ROOT; /var/lib/pydock)"),
+    ("    --run-root PATH", "Where sockets and locks are kept (PYDOCK_RUN_ROOT; /run/pydock)"),
+    ("-D, --debug", "Show the traceback of an unexpected error (PYDOCK_DEBUG=1)"),
+    ("-v, --version", "Print the version and leave"),
+    ("    --help", "Print this page"),
+)
+
+
+def command_page(command: Command) -> str:
+    """The page of `pydock COMMAND --help`."""
+    parts = [f"Usage:  {usage(command)}", "", command.summary]
+    if command.description:
+        parts += ["", command.description.strip()]
+    if command.aliases:
+        parts += ["", "Aliases:", "  " + ", ".join(f"pydock {alias}" for alias in command.aliases)]
+    if command.options:
+        rows = [(_spelling(option), _help(option)) for option in sorted(command.options, key=_order)]
+        parts += ["", "Options:", *_columns(rows)]
+    return "\n".join(parts) + "\n"
+
+
+def usage(command: Command) -> str:
+    """The one line that shows how the command is typed."""
+    options = " [OPTIONS]" if command.options else ""
+    arguments = f" {command.arguments}" if command.arguments else ""
+    return f"pydock {command.name}{options}{arguments}"
+
+
+def overview(sections: list[tuple[str, list[tuple[str, str]]]]) -> str:
+    """The page of `pydock help`: sections of (command, summary), then the global options."""
+    parts = [
+        "Usage:  pydock [OPTIONS] COMMAND",
+        "",
+        "Containers on this machine, with docker's commands and without a daemon.",
+    ]
+    width = max(len(name) for _, rows in sections for name, _ in rows)
+    for title, rows in sections:
+        parts += ["", f"{title}:"]
+        parts += [f"  {name:<{width}}  {summary}" for name, summary in rows]
+    parts += ["", "Global options:", *_columns(list(GLOBAL_OPTIONS))]
+    parts += [
+        "",
+        "'pydock COMMAND --help' tells more of a command. 'pydock-tui' opens the workstation.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def group_page(group: str, summary: str, rows: list[tuple[str, str]]) -> str:
+    """The page of `pydock GROUP`."""
+    width = max(len(name) for name, _ in rows)
+    lines = [f"  {name:<{width}}  {text}" for name, text in rows]
+    return "\n".join([f"Usage:  pydock {group} COMMAND", "", summary, "", "Commands:", *lines]) + "\n"
+
+
+def _order(option: Option) -> str:
+    return option.name
+
+
+def _spelling(option: Option) -> str:
+    names = ", ".join(option.names)
+    if len(option.names) == 1:
+        names = f"    {names}"
+    return f"{names} {option.metavar}".rstrip()
+
+
+def _help(option: Option) -> str:
+    if option.kind in ("text", "number") and option.default not in (None, "", 0):
+        return f"{option.help} (default {option.default})"
+    if option.kind == "flag" and option.default:
+        return f"{option.help} (default true)"
+    return option.help
+
+
+def _columns(rows: list[tuple[str, str]]) -> list[str]:
+    width = min(34, max(len(left) for left, _ in rows))
+    lines = []
+    for left, right in rows:
+        first, *rest = _wrap(right, WIDTH - width - 4)
+        if len(left) > width:
+            lines.append(f"  {left}")
+            left = ""
+        lines.append(f"  {left:<{width}}  {first}")
+        lines += [f"  {'':<{width}}  {line}" for line in rest]
+    return lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines

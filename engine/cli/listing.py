@@ -1,0 +1,68 @@
+"""How a list command prints: its table, only ids, JSON lines, or a person's own template."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from .table import table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Row = Mapping[str, object]
+
+
+def print_rows(
+    rows: Sequence[Row],
+    columns: Sequence[tuple[str, str]],
+    headings: Mapping[str, str],
+    *,
+    format: str = "",
+    quiet: str = "",
+) -> None:
+    """Print rows (field -> text).
+
+    columns: (heading, field) of the table without a format. headings: the heading of every field, for
+    `--format "table …"`. quiet: the field to print alone, for `-q`.
+    """
+    out = sys.stdout.write
+    if quiet and not format:
+        out("".join(f"{row[quiet]}\n" for row in rows))
+    elif format in ("", "table"):
+        out(table([title for title, _ in columns], [[str(row[field]) for _, field in columns] for row in rows]))
+    elif format == "json":
+        out("".join(json.dumps(dict(row), separators=(",", ":")) + "\n" for row in rows))
+    else:
+        out(_formatted(rows, headings, format))
+
+
+def _formatted(rows: Sequence[Row], headings: Mapping[str, str], format: str) -> str:
+    from .template import Template
+
+    source = format.removeprefix("table").lstrip() if format.startswith("table") else format
+    template = Template(source.replace("\\t", "\t").replace("\\n", "\n"))
+    lines = [template.render(row) for row in rows]
+    if source is format:
+        return "".join(f"{line}\n" for line in lines)
+    lines.insert(0, template.render(headings))
+    cells = [line.split("\t") for line in lines]
+    width = max(len(row) for row in cells)
+    padded = [[*row, *[""] * (width - len(row))] for row in cells]
+    return table(padded[0], padded[1:])
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Labels as list commands have them: "a=1,b=2"."""
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def shortened(text: str, width: int) -> str:
+    """At most `width` characters, the last one an ellipsis when something was cut."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def short_id(identifier: str) -> str:
+    """The 12 hex digits by which people know an object."""
+    return identifier.removeprefix("sha256:")[:12]
