@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -101,7 +102,7 @@ def reading(previous: Sample | None, current: Sample) -> Reading:
 def readings(samples: Sequence[Sample]) -> list[tuple[int, Reading]]:
     """(time in ns, reading) for each sample but the first, oldest first."""
     result = []
-    for previous, current in zip(samples, samples[1:], strict=False):
+    for previous, current in itertools.pairwise(samples):
         if current.time_ns > previous.time_ns:
             result.append((current.time_ns, reading(previous, current)))
     return result
