@@ -1,0 +1,152 @@
+"""cgroup v2: one directory, whose controllers every ancestor must pass on.
+
+Rules of the kernel that shape this file: a controller works in a cgroup when its parent lists it in
+cgroup.subtree_control; a cgroup other than the root that has processes cannot list any ("no internal
+processes"); devices have no file, but a BPF program (`devices`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from . import devices, files, freezer, hosts, processes, v2_limits
+from .base import Cgroup
+from .fault import refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class V2Cgroup(Cgroup):
+    """See `Cgroup`; `paths` has the one entry `unified`."""
+
+    mode = "v2"
+
+    def __init__(self, paths: dict[str, str]) -> None:
+        super().__init__(paths)
+        self._directory = paths[hosts.UNIFIED]
+
+    def create(self, resources: dict[str, Any]) -> None:
+        mount_point = hosts.current().hierarchies[hosts.UNIFIED].mount_point
+        path = mount_point
+        for part in os.path.relpath(self._directory, mount_point).split("/"):
+            enable_controllers(path)
+            path = f"{path}/{part}"
+            try:
+                os.mkdir(path, 0o755)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                raise refused(path, "a new cgroup", error, "linux.cgroupsPath") from error
+        self.apply(resources)
+
+    def add(self, pid: int) -> None:
+        try:
+            files.write_text(f"{self._directory}/cgroup.procs", str(pid))
+        except OSError as error:
+            raise refused(f"{self._directory}/cgroup.procs", str(pid), error, "") from error
+
+    def clone_fd(self) -> int:
+        return os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def apply(self, resources: dict[str, Any]) -> None:
+        available = self._controllers()
+        if resources.get("devices"):
+            devices.apply_v2(self._directory, devices.parse(resources["devices"]))
+        for controller, key, plan in _LIMITS:
+            section = resources.get(key)
+            if not section:
+                continue
+            writes = plan(self._directory, section)
+            if writes and controller not in available:
+                raise files.absent(controller, writes[0].json_path)
+            files.apply(self._directory, writes)
+        files.apply(self._directory, v2_limits.unified(resources.get("unified") or {}))
+        self._warn(resources)
+
+    def freeze(self) -> None:
+        freezer.freeze_v2(self._directory)
+
+    def thaw(self) -> None:
+        freezer.thaw_v2(self._directory)
+
+    def frozen(self) -> bool:
+        return freezer.frozen_v2(self._directory)
+
+    def pids(self, recursive: bool = True) -> list[int]:
+        return processes.pids(self._directory, recursive)
+
+    def kill(self, sig: int = signal.SIGKILL) -> None:
+        if sig != signal.SIGKILL:
+            processes.signal_all(self._directory, sig)
+            return
+        try:
+            files.write_text(f"{self._directory}/cgroup.kill", "1")
+            return
+        except FileNotFoundError:
+            if not processes.is_directory(self._directory):
+                return
+        except OSError:
+            pass
+        # Before 5.14. SIGKILL reaches frozen tasks on v2, and a frozen fork bomb cannot outrun the list.
+        freezer.freeze_v2(self._directory)
+        processes.kill_until_empty(self._directory)
+        freezer.thaw_v2(self._directory)
+
+    def mounts(self) -> list[tuple[str, str]]:
+        return [("", self._directory)]
+
+    def oom_killed(self) -> bool:
+        return files.read_flat(f"{self._directory}/memory.events").get("oom_kill", 0) > 0
+
+    def _controllers(self) -> set[str]:
+        try:
+            return set(files.read_text(f"{self._directory}/cgroup.controllers").split())
+        except OSError as error:
+            raise refused(f"{self._directory}/cgroup.controllers", "", error, "linux.cgroupsPath") from error
+
+    def _warn(self, resources: dict[str, Any]) -> None:
+        memory = resources.get("memory") or {}
+        cpu = resources.get("cpu") or {}
+        for asked, what in (
+            (memory.get("kernel") or memory.get("kernelTCP"), "kernel memory limits"),
+            (memory.get("swappiness") is not None, "a swappiness per container"),
+            (memory.get("disableOOMKiller"), "switching the OOM killer off"),
+            (cpu.get("realtimeRuntime") or cpu.get("realtimePeriod"), "realtime CPU limits"),
+            (resources.get("network"), "network classes and priorities"),
+        ):
+            if asked:
+                self.warnings.append(f"cgroup v2 has no {what}: left out")
+
+
+def enable_controllers(directory: str) -> None:
+    """Pass every controller that `directory` has on to its children.
+
+    One at a time, since the kernel takes all or none. A refusal is not an error here: some controllers can
+    be refused (cpu beside realtime processes, EBUSY where processes are in the way), and whether one of them
+    was needed shows when a limit is set.
+    """
+    try:
+        available = files.read_text(f"{directory}/cgroup.controllers").split()
+        enabled = files.read_text(f"{directory}/cgroup.subtree_control").split()
+    except OSError:
+        return
+    for controller in available:
+        if controller not in enabled:
+            try:
+                files.write_text(f"{directory}/cgroup.subtree_control", f"+{controller}")
+            except OSError:
+                continue
+
+
+_LIMITS = (
+    ("memory", "memory", v2_limits.memory),
+    ("cpuset", "cpu", v2_limits.cpuset),
+    ("cpu", "cpu", v2_limits.cpu),
+    ("pids", "pids", v2_limits.pids),
+    ("io", "blockIO", v2_limits.io),
+    ("hugetlb", "hugepageLimits", v2_limits.hugetlb),
+    ("rdma", "rdma", v2_limits.rdma),
+)
