@@ -1,0 +1,130 @@
+"""The three files that every container has of its own: hosts, hostname, resolv.conf.
+
+Written into the bundle when the container is created, so that their mounts have a source, and again at each
+start, when its addresses are known. They are written in place: a rename would leave the running container with the
+old file.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .process import host_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..models import Container, CreateRequest
+    from ..paths import Paths
+
+# Used when the host's own resolvers cannot be reached from a container, as Docker does.
+FALLBACK_NAMESERVERS = ("8.8.8.8", "8.8.4.4")
+HOST_GATEWAY = "host-gateway"
+
+_HOSTS = (
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::\tip6-localnet",
+    "ff00::\tip6-mcastprefix",
+    "ff02::1\tip6-allnodes",
+    "ff02::2\tip6-allrouters",
+)
+# systemd-resolved's stub says 127.0.0.53; the real upstream is beside it.
+_RESOLV_SOURCES = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
+
+
+def write_files(request: CreateRequest, container: Container, paths: Paths) -> None:
+    """Write all three for what `container.endpoints` says now. Raises OSError.
+
+    A container that joins another's network uses that one's files and has none.
+    """
+    if request.network.startswith("container:"):
+        return
+    folder = paths.container(container.id)
+    _write(f"{folder}/hosts", hosts(request, container))
+    _write(f"{folder}/hostname", host_name(request, container) + "\n")
+    _write(f"{folder}/resolv.conf", resolv_conf(request))
+
+
+def hosts(request: CreateRequest, container: Container) -> str:
+    """The text of /etc/hosts: with the host's network, the host's own and the extra ones."""
+    if request.network == "host":
+        lines = _read("/etc/hosts").splitlines() or list(_HOSTS)
+    else:
+        lines = list(_HOSTS)
+    gateway = next((endpoint.gateway for endpoint in container.endpoints if endpoint.gateway), "")
+    for entry in request.extra_hosts:
+        name, address = split_host(entry)
+        if address == HOST_GATEWAY:
+            address = gateway or "127.0.0.1"
+        lines.append(f"{address}\t{name}")
+    names = host_name(request, container)
+    if request.domainname:
+        names = f"{names}.{request.domainname} {names}"
+    lines += [f"{endpoint.address}\t{names}" for endpoint in container.endpoints if endpoint.address]
+    return "\n".join(lines) + "\n"
+
+
+def resolv_conf(request: CreateRequest) -> str:
+    """The text of /etc/resolv.conf: the host's, without resolvers that only the host reaches, and the options
+    of the request in place of the host's where given."""
+    servers, search, options = _host_resolvers(keep_loopback=request.network == "host")
+    servers = list(request.dns) or servers or list(FALLBACK_NAMESERVERS)
+    search = list(request.dns_search) or search
+    options = list(request.dns_options) or options
+    lines = [f"nameserver {server}" for server in servers]
+    if search and search != ["."]:
+        lines.append(f"search {' '.join(search)}")
+    if options:
+        lines.append(f"options {' '.join(options)}")
+    return "\n".join(lines) + "\n"
+
+
+def split_host(entry: str) -> tuple[str, str]:
+    """`NAME:ADDRESS` or `NAME=ADDRESS` of --add-host; IPv6 may stand in brackets."""
+    cut = min(index for index in (entry.find(":"), entry.find("="), len(entry)) if index >= 0)
+    return entry[:cut], entry[cut + 1 :].strip("[]")
+
+
+def _host_resolvers(*, keep_loopback: bool) -> tuple[list[str], list[str], list[str]]:
+    for path in _RESOLV_SOURCES:
+        servers: list[str] = []
+        search: list[str] = []
+        options: list[str] = []
+        for line in _read(path).splitlines():
+            words = line.split("#")[0].split(";")[0].split()
+            if len(words) < 2:
+                continue
+            if words[0] == "nameserver":
+                if keep_loopback or not _is_of_the_host(words[1]):
+                    servers.append(words[1])
+            elif words[0] in ("search", "domain"):
+                search = words[1:]
+            elif words[0] == "options":
+                options += words[1:]
+        if servers:
+            return servers, search, options
+    return [], [], []
+
+
+def _is_of_the_host(server: str) -> bool:
+    """Loopback, and link-local with the name of a host's interface: both lead elsewhere in a container."""
+    return server.startswith("127.") or server in ("::1", "0.0.0.0", "::") or "%" in server
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 20)
+    except OSError:
+        return ""
+
+
+def _write(path: str, text: str) -> None:
+    # O_NOFOLLOW: the container can write to the file, though not replace it; the folder is root's alone.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o644)
+    try:
+        os.write(fd, text.encode())
+        os.fchmod(fd, 0o644)
+    finally:
+        os.close(fd)

@@ -1,0 +1,79 @@
+"""The network part of a create request: modes, ports, name servers, extra hosts."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from ..errors import InvalidRequest
+from .files import HOST_GATEWAY, split_host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..models import CreateRequest, PortMapping
+
+PROTOCOLS = ("tcp", "udp", "sctp")
+
+
+def check_network(request: CreateRequest) -> None:
+    """Raise InvalidRequest for the first thing that is wrong."""
+    mode = request.network
+    if mode.startswith("container:"):
+        _check_joined(request)
+    elif not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", mode, re.ASCII):
+        raise InvalidRequest(f'invalid network mode "{mode}"')
+    seen: set[tuple[str, int, str]] = set()
+    for port in request.ports:
+        _check_port(port)
+        place = (port.host_ip, port.host_port, port.protocol)
+        if port.host_port and place in seen:
+            raise InvalidRequest(f"port {port.host_port}/{port.protocol} is published twice")
+        seen.add(place)
+    for server in request.dns:
+        if not is_address(server):
+            raise InvalidRequest(f"{server} is not an ip address")
+    for word in (*request.dns_search, *request.dns_options):
+        if not re.fullmatch(r"[^\s]+", word):
+            raise InvalidRequest(f'"{word}" is not a valid entry for resolv.conf')
+    for entry in request.extra_hosts:
+        name, address = split_host(entry)
+        if not name or not re.fullmatch(r"[^\s#]+", name):
+            raise InvalidRequest(f'bad format for add-host: "{entry}"', hint="Give NAME:ADDRESS.")
+        if address != HOST_GATEWAY and not is_address(address):
+            raise InvalidRequest(f'invalid IP address in add-host: "{address}"')
+
+
+def is_address(text: str) -> bool:
+    """An IPv4 or IPv6 address as the kernel reads it."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _check_joined(request: CreateRequest) -> None:
+    if request.network == "container:":
+        raise InvalidRequest("invalid network mode: container:NAME names no container")
+    conflicts = (
+        (request.hostname, "hostname and the network mode"),
+        (request.ports or request.publish_all, "port publishing and the container type network mode"),
+        (request.dns or request.dns_search or request.dns_options, "dns and the network mode"),
+        (request.extra_hosts, "custom host-to-IP mapping and the network mode"),
+    )
+    for given, what in conflicts:
+        if given:
+            raise InvalidRequest(f"conflicting options: {what}")
+
+
+def _check_port(port: PortMapping) -> None:
+    if port.protocol not in PROTOCOLS:
+        raise InvalidRequest(f"invalid proto: {port.protocol}", hint="Known: tcp, udp, sctp.")
+    if not 1 <= port.container_port <= 65535:
+        raise InvalidRequest(f"invalid containerPort: {port.container_port}")
+    if not 0 <= port.host_port <= 65535:
+        raise InvalidRequest(f"invalid hostPort: {port.host_port}")
+    if port.host_ip and not is_address(port.host_ip):
+        raise InvalidRequest(f"invalid IP address: {port.host_ip}")
