@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..models import Container
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..models import Container
     from ..paths import Paths
     from ..store import Transaction
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from ..models import RestartPolicy
 from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..models import Container
+    from ..models import Container, RestartPolicy
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 60.0

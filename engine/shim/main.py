@@ -6,8 +6,8 @@ waits in one line, and ends this container only.
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import sys
 import traceback
 
@@ -18,9 +18,8 @@ from .supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from typing import Any
-
-import json
 
 
 def main(connection: socket.socket) -> None:

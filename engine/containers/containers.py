@@ -1,0 +1,246 @@
+"""The facade over containers: what the command line, the dashboard and the REST API call."""
+
+from __future__ import annotations
+
+import signal
+
+from runtime.cgroups import Cgroup
+
+from ..errors import ContainerNotFound, ImageNotFound, InvalidRequest, WrongState
+from ..models import Container
+from ..record import Record
+from . import create, exec, inspect, logs, reconcile, remove, rows, stop, top
+from .locks import LifecycleLock
+from .session import Session, ask, request
+from .start import Starter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from ..images.images import Images
+    from ..models import CreateRequest, ExecRequest, LogLine, Phase, Process
+    from ..networks.networks import Networks
+    from ..paths import Paths
+    from ..stats.sample import Sample
+    from ..store import Store
+    from ..volumes.volumes import Volumes
+
+
+class Terminal(Record):
+    """A process with a terminal of its own that a shim holds, besides the container's first."""
+
+    id: str
+    command: tuple[str, ...]
+    pid: int
+
+
+class Containers:
+    """Every method takes a name, an id or the beginning of one, and raises `ContainerNotFound` for another."""
+
+    def __init__(self, store: Store, paths: Paths, images: Images, networks: Networks, volumes: Volumes) -> None:
+        self._store = store
+        self._paths = paths
+        self._images = images
+        self._volumes = volumes
+        self._starter = Starter(store, paths, images, networks, volumes)
+
+    def list(self, all: bool = False) -> list[Container]:
+        """Newest first; only live ones unless `all`."""
+        return rows.every(self._store, states=() if all else rows.LIVE_STATES)
+
+    def get(self, reference: str) -> Container:
+        return rows.find(self._store, reference)
+
+    def request(self, reference: str) -> CreateRequest:
+        """What the container was made from."""
+        return rows.request(self._store, self.get(reference).id)
+
+    def inspect(self, reference: str) -> dict[str, Any]:
+        """In the shape of `docker inspect`."""
+        container = self.get(reference)
+        try:
+            image = self._images.config(container.image_id)
+        except ImageNotFound:
+            image = None
+        return inspect.document(container, rows.request(self._store, container.id), image, self._paths)
+
+    def create(self, request: CreateRequest, on_phase: Callable[[Phase], None] | None = None) -> Container:
+        """Make a container; its image must be here (`ImageNotFound`)."""
+        return create.create(self._store, self._paths, self._images, self._volumes, request, on_phase)
+
+    def start(
+        self,
+        reference: str,
+        *,
+        attach: bool = False,
+        size: tuple[int, int] | None = None,
+        on_phase: Callable[[Phase], None] | None = None,
+    ) -> Session | None:
+        """Start it; with `attach` return a session that misses nothing. Raises `StartFailed`."""
+        session = self._starter.start(reference, attach=attach, size=size, on_phase=on_phase)
+        return self.attach(reference) if attach and session is None else session
+
+    def stop(self, reference: str, timeout_s: int | None = None) -> None:
+        """The stop signal, after `timeout_s` (default: the container's, else 10; -1 never) SIGKILL; waits."""
+        container = self.get(reference)
+        if container.state not in rows.LIVE_STATES:
+            return
+        asked = rows.request(self._store, container.id)
+        if timeout_s is None:
+            timeout_s = stop.DEFAULT_TIMEOUT_S if asked.stop_timeout_s is None else asked.stop_timeout_s
+        stop.stop(self._store, self._paths, container, self._stop_signal(container, asked), timeout_s)
+
+    def restart(self, reference: str, timeout_s: int | None = None) -> None:
+        """Stop and start; the files written in between remain."""
+        container = self.get(reference)
+        self.stop(container.id, timeout_s)
+        self.start(container.id)
+        with self._store.transaction() as tx:
+            tx.event("container", "restart", container.id, rows.attributes(container))
+
+    def kill(self, reference: str, signal: int = signal.SIGKILL) -> None:
+        """Send a signal to the first process."""
+        stop.kill(self._store, self._paths, self.get(reference), signal)
+
+    def pause(self, reference: str) -> None:
+        stop.pause(self._store, self._paths, self.get(reference))
+
+    def unpause(self, reference: str) -> None:
+        stop.unpause(self._store, self._paths, self.get(reference))
+
+    def wait(self, reference: str, condition: str = "not-running") -> int:
+        """Block until it is not running (or `removed`); its exit code."""
+        container = self.get(reference)
+        if condition not in ("not-running", "next-exit", "removed"):
+            raise InvalidRequest(f"unknown wait condition {condition!r}")
+        return stop.wait(self._store, self._paths, container)
+
+    def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it; a live one only by force. `volumes`: its anonymous ones too."""
+        remove.remove(self._store, self._paths, self._volumes, self.get(reference), force=force, with_volumes=volumes)
+
+    def rename(self, reference: str, name: str) -> None:
+        """Give it another name. Raises `NameInUse`."""
+        from ..bundle import validate
+
+        container = self.get(reference)
+        validate.name(name)
+        with LifecycleLock(self._paths, container.id):
+            rows.update(
+                self._store,
+                container.id,
+                lambda row: row.replace(name=name),
+                ("rename", {"oldName": f"/{container.name}"}),
+            )
+
+    def logs(
+        self,
+        reference: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since_ns: int = 0,
+        until_ns: int = 0,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[LogLine]:
+        """What it printed, from the beginning or the last `tail` lines, and on until its end with `follow`."""
+        container = self.get(reference)
+        return logs.read(
+            self._store,
+            self._paths,
+            container,
+            follow=follow,
+            tail=tail,
+            since_ns=since_ns,
+            until_ns=until_ns,
+            cancelled=cancelled,
+        )
+
+    def attach(self, reference: str) -> Session:
+        """Watch and type into its first process; a terminal shows its last screen first."""
+        container = self._running(reference)
+        try:
+            session, _reply = request(self._paths.shim_socket(container.id), {"op": "attach"})
+        except (FileNotFoundError, ConnectionError) as error:
+            reconcile.settle(self._store, self._paths, container.id)
+            raise WrongState(f"container {container.name} is not running") from error
+        return session
+
+    def exec(self, reference: str, request: ExecRequest, size: tuple[int, int] | None = None) -> Session:
+        """Run a further process in it."""
+        container = self._running(reference)
+        image = self._images.config(container.image_id)
+        layers = tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids)
+        created = rows.request(self._store, container.id)
+        process = exec.process_for(self._paths, container, created, image, layers, request)
+        return exec.execute(self._store, self._paths, container, request, process, size)
+
+    def terminals(self, reference: str) -> list[Terminal]:
+        """Its exec processes that have a terminal and still run."""
+        container = self.get(reference)
+        try:
+            reply = ask(self._paths.shim_socket(container.id), {"op": "terminals"})
+        except (FileNotFoundError, ConnectionError):
+            return []
+        return [Terminal.from_json(data) for data in reply["terminals"]]
+
+    def reattach(self, reference: str, exec_id: str) -> Session:
+        """Take up an exec process that is still held."""
+        container = self._running(reference)
+        session, _reply = request(self._paths.shim_socket(container.id), {"op": "reattach", "exec_id": exec_id})
+        return session
+
+    def top(self, reference: str) -> list[Process]:
+        """Its processes."""
+        container = self._running(reference)
+        from runtime.container import Container as RuntimeContainer
+
+        cgroup = RuntimeContainer.load(self._paths.runtime, container.id).cgroup
+        return top.processes(cgroup.pids() if isinstance(cgroup, Cgroup) else [container.pid])
+
+    def sample(self, reference: str) -> Sample | None:
+        """Its latest figures; None before its first start."""
+        from ..stats import ring
+
+        return ring.latest(self._paths.ring(self.get(reference).id))
+
+    def samples(self) -> dict[str, Sample]:
+        """The latest figures of all that run, by id."""
+        from ..stats import ring
+
+        found = ((row.id, ring.latest(self._paths.ring(row.id))) for row in self.list())
+        return {container_id: sample for container_id, sample in found if sample}
+
+    def history(self, reference: str) -> list[Sample]:
+        """Its figures since birth, oldest first: 15 s steps for six hours, 1 s steps for the last 15 minutes."""
+        from ..stats import ring
+
+        return ring.history(self._paths.ring(self.get(reference).id))
+
+    def timeline(self, reference: str) -> list[Phase]:
+        """The steps of its making and its last start."""
+        return list(self.get(reference).phases)
+
+    def _running(self, reference: str) -> Container:
+        container = self.get(reference)
+        if container.state not in ("running", "paused"):
+            raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
+        return container
+
+    def _stop_signal(self, container: Container, asked: CreateRequest) -> int:
+        name = asked.stop_signal
+        if not name:
+            try:
+                name = self._images.config(container.image_id).stop_signal
+            except ImageNotFound:
+                pass
+        return stop.signal_number(name or "SIGTERM")
+
+    def in_use(self, image_id: str) -> list[str]:
+        """Names of the containers made from an image."""
+        return [container.name for container in self.list(all=True) if container.image_id == image_id]
+
+
+__all__ = ["ContainerNotFound", "Containers", "Terminal"]

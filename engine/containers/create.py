@@ -1,0 +1,124 @@
+"""`create`: from a request to a row and a bundle. Nothing runs yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ..bundle import spec, validate
+from ..errors import NameInUse
+from ..models import Container, Mount
+from ..phases import Phases
+from . import files, names, rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..images.config import ImageConfig
+    from ..images.images import Images
+    from ..models import CreateRequest, Phase
+    from ..paths import Paths
+    from ..store import Store
+    from ..volumes.volumes import Volumes
+
+NAME_TRIES = 20
+
+
+def create(
+    store: Store,
+    paths: Paths,
+    images: Images,
+    volumes: Volumes,
+    request: CreateRequest,
+    on_phase: Callable[[Phase], None] | None = None,
+) -> Container:
+    """Make the container. Raises `ImageNotFound`, `InvalidRequest`, `NameInUse`; leaves nothing when it does."""
+    phases = Phases(on_phase)
+    validate.validate(request)
+    with phases.step("image"):
+        image = images.config(request.image)
+        images.ensure_unpacked(image)
+    container = _row(request, image)
+    try:
+        with phases.step("bundle"):
+            container = container.replace(mounts=_volumes(volumes, container, image, request.mounts))
+            write_bundle(paths, images, image, request, container)
+        with phases.step("record"):
+            container = _insert(store, container, request, phases)
+    except BaseException:
+        files.remove(paths, container.id)
+        for mount in container.mounts:
+            if mount.type == "volume" and not any(mount.source == asked.source for asked in request.mounts):
+                volumes.remove(mount.source)
+        raise
+    return container
+
+
+def write_bundle(
+    paths: Paths, images: Images, image: ImageConfig, request: CreateRequest, container: Container
+) -> None:
+    """Write config.json and the files that it binds; also used again before each start."""
+    bundle = paths.container(container.id)
+    os.makedirs(bundle, mode=0o700, exist_ok=True)
+    layers = tuple(images.layer_path(chain_id) for chain_id in image.chain_ids)
+    config = spec.build(request, image, container, paths, layers)
+    temporary = f"{bundle}/config.json.new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    os.replace(temporary, f"{bundle}/config.json")
+
+
+def _row(request: CreateRequest, image: ImageConfig) -> Container:
+    entrypoint = image.entrypoint if request.entrypoint is None else request.entrypoint
+    command = request.command
+    if command is None:
+        command = image.command if request.entrypoint is None else ()
+    argv = (*(entrypoint or ()), *(command or ()))
+    validate.command(argv, request.image)
+    return Container(
+        id=os.urandom(32).hex(),
+        name=request.name.removeprefix("/"),
+        image=request.image,
+        image_id=image.id,
+        command=argv,
+        created_ns=time.time_ns(),
+        tty=request.tty,
+        open_stdin=request.open_stdin,
+        auto_remove=request.auto_remove,
+        labels={**image.labels, **request.labels},
+        network=request.network,
+        ports=request.ports,
+        exposed_ports=image.exposed_ports,
+        resources=request.resources,
+        restart=request.restart,
+    )
+
+
+def _volumes(volumes: Volumes, container: Container, image: ImageConfig, asked: tuple[Mount, ...]) -> tuple[Mount, ...]:
+    """The request's mounts and the image's own volumes, each volume made and named."""
+    targets = {mount.target.rstrip("/") for mount in asked}
+    anonymous = (Mount(type="volume", target=path) for path in image.volumes if path.rstrip("/") not in targets)
+    resolved = []
+    for mount in (*asked, *anonymous):
+        if mount.type == "volume":
+            name = mount.source or os.urandom(32).hex()
+            volumes.create(name, anonymous=not mount.source)
+            mount = mount.replace(source=name)
+        resolved.append(mount)
+    return tuple(resolved)
+
+
+def _insert(store: Store, container: Container, request: CreateRequest, phases: Phases) -> Container:
+    for _attempt in range(NAME_TRIES):
+        named = container.replace(name=container.name or names.suggestion(), phases=tuple(phases.recorded))
+        try:
+            with store.transaction() as tx:
+                rows.insert(tx, named, request)
+        except NameInUse:
+            if container.name:
+                raise
+            continue
+        return named
+    raise NameInUse(f"no free name found in {NAME_TRIES} tries", hint="Give one with --name.")

@@ -1,0 +1,87 @@
+"""`exec`: a further process in a running container, in the surroundings of its first one."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ..bundle import capabilities, process, user
+from ..errors import InvalidRequest, WrongState
+from . import reconcile
+from .session import Session, request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..images.config import ImageConfig
+    from ..models import Container, CreateRequest, ExecRequest
+    from ..paths import Paths
+    from ..store import Store
+
+
+def execute(
+    store: Store,
+    paths: Paths,
+    container: Container,
+    asked: ExecRequest,
+    process_json: dict[str, Any],
+    size: tuple[int, int] | None = None,
+) -> Session:
+    """Run it and return its session, closed already when it is to be detached.
+
+    Raises `WrongState` when the container is not running, `StartFailed` when there is no such program.
+    """
+    body = {
+        "op": "exec",
+        "exec_id": os.urandom(32).hex(),
+        "process": process_json,
+        "tty": asked.tty,
+        "open_stdin": asked.open_stdin,
+        "detach": asked.detach,
+        "rows": size[0] if size else 0,
+        "columns": size[1] if size else 0,
+    }
+    if container.state not in ("running", "paused"):
+        raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
+    try:
+        session, _reply = request(paths.shim_socket(container.id), body)
+    except (FileNotFoundError, ConnectionError) as error:
+        reconcile.settle(store, paths, container.id)
+        raise WrongState(f"container {container.name} is not running") from error
+    if asked.detach:
+        session.close()
+    return session
+
+
+def process_for(
+    paths: Paths,
+    container: Container,
+    created: CreateRequest,
+    image: ImageConfig,
+    layers: tuple[str, ...],
+    asked: ExecRequest,
+) -> dict[str, Any]:
+    """The OCI process object: the container's own with the request laid over it."""
+    if not asked.command or not asked.command[0]:
+        raise InvalidRequest("no command given to exec")
+    bundle = paths.container(container.id)
+    with open(f"{bundle}/config.json", encoding="utf-8") as file:
+        built: dict[str, Any] = json.load(file)["process"]
+    environment = dict(entry.partition("=")[::2] for entry in built["env"])
+    if asked.tty:
+        environment.setdefault("TERM", "xterm")
+    if asked.user:
+        who = user.resolve(asked.user, created.group_add, (*layers, f"{bundle}/upper"))
+        built["user"] = process.user_object(who)
+        environment["HOME"] = who.home
+    process.merge(environment, asked.env)
+    if asked.user or asked.privileged:
+        names = capabilities.resolve(created.cap_add, created.cap_drop, created.privileged or asked.privileged)
+        built["capabilities"] = process.capability_sets(names, built["user"]["uid"])
+    built["args"] = list(asked.command)
+    built["env"] = [f"{name}={value}" for name, value in environment.items()]
+    built["terminal"] = asked.tty
+    if asked.working_dir:
+        built["cwd"] = asked.working_dir
+    return built

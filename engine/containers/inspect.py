@@ -1,0 +1,209 @@
+"""A container in the shape of `docker inspect`, for scripts that know it."""
+
+from __future__ import annotations
+
+import time
+
+from ..bundle import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..images.config import ImageConfig
+    from ..models import Container, CreateRequest, Mount, PortMapping
+    from ..paths import Paths
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+def document(container: Container, request: CreateRequest, image: ImageConfig | None, paths: Paths) -> dict[str, Any]:
+    """All that is known; `image` is None when it has been removed by force."""
+    bundle = paths.container(container.id)
+    return {
+        "Id": container.id,
+        "Created": rfc3339(container.created_ns),
+        "Path": container.command[0] if container.command else "",
+        "Args": list(container.command[1:]),
+        "State": _state(container),
+        "Image": container.image_id,
+        "ResolvConfPath": f"{bundle}/resolv.conf",
+        "HostnamePath": f"{bundle}/hostname",
+        "HostsPath": f"{bundle}/hosts",
+        "LogPath": paths.log(container.id),
+        "Name": f"/{container.name}",
+        "RestartCount": container.restart_count,
+        "Driver": "overlay",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "HostConfig": _host_config(container, request),
+        "GraphDriver": {"Name": "overlay", "Data": {"UpperDir": f"{bundle}/upper", "WorkDir": f"{bundle}/work"}},
+        "Mounts": [_mount(mount, paths) for mount in container.mounts],
+        "Config": _config(container, request, image),
+        "NetworkSettings": _network_settings(container),
+        "Phases": [phase.to_json() for phase in container.phases],
+    }
+
+
+def rfc3339(time_ns: int) -> str:
+    """Docker's form, nanoseconds without trailing zeros; year 1 for never."""
+    if not time_ns:
+        return ZERO_TIME
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f"{fraction}Z"
+
+
+def _state(container: Container) -> dict[str, Any]:
+    return {
+        "Status": container.state,
+        "Running": container.state in ("running", "paused", "restarting"),
+        "Paused": container.state == "paused",
+        "Restarting": container.state == "restarting",
+        "OOMKilled": container.oom_killed,
+        "Dead": container.state == "dead",
+        "Pid": container.pid,
+        "ExitCode": container.exit_code,
+        "Error": container.error,
+        "StartedAt": rfc3339(container.started_ns),
+        "FinishedAt": rfc3339(container.finished_ns),
+    }
+
+
+def _host_config(container: Container, request: CreateRequest) -> dict[str, Any]:
+    limits = request.resources
+    return {
+        "Binds": [_bind(mount) for mount in request.mounts if mount.type != "tmpfs"] or None,
+        "NetworkMode": request.network,
+        "PortBindings": _bindings(request.ports),
+        "PublishAllPorts": request.publish_all,
+        "RestartPolicy": {"Name": request.restart.name, "MaximumRetryCount": request.restart.maximum_retries},
+        "AutoRemove": request.auto_remove,
+        "LogConfig": {"Type": request.log_driver, "Config": dict(request.log_options)},
+        "CapAdd": list(request.cap_add) or None,
+        "CapDrop": list(request.cap_drop) or None,
+        "Dns": list(request.dns),
+        "DnsOptions": list(request.dns_options),
+        "DnsSearch": list(request.dns_search),
+        "ExtraHosts": list(request.extra_hosts) or None,
+        "GroupAdd": list(request.group_add) or None,
+        "IpcMode": request.ipc_mode or "private",
+        "PidMode": request.pid_mode,
+        "UTSMode": request.uts_mode,
+        "UsernsMode": request.userns_mode,
+        "Privileged": request.privileged,
+        "ReadonlyRootfs": request.read_only,
+        "SecurityOpt": list(request.security_opt) or None,
+        "ShmSize": request.shm_size,
+        "Sysctls": dict(request.sysctls),
+        "OomScoreAdj": request.oom_score_adj,
+        "Init": request.init,
+        "Runtime": "pydock-runc",
+        "Memory": limits.memory,
+        "MemorySwap": limits.memory_swap,
+        "MemoryReservation": limits.memory_reservation,
+        "NanoCpus": limits.nano_cpus,
+        "CpuShares": limits.cpu_shares,
+        "CpuPeriod": limits.cpu_period,
+        "CpuQuota": limits.cpu_quota,
+        "CpusetCpus": limits.cpuset_cpus,
+        "CpusetMems": limits.cpuset_mems,
+        "PidsLimit": limits.pids_limit or None,
+        "Ulimits": [{"Name": item.name, "Soft": item.soft, "Hard": item.hard} for item in request.ulimits] or None,
+        "Devices": [
+            {
+                "PathOnHost": device.host_path,
+                "PathInContainer": device.container_path,
+                "CgroupPermissions": device.permissions,
+            }
+            for device in request.devices
+        ],
+        "Tmpfs": {mount.target: ",".join(mount.options) for mount in request.mounts if mount.type == "tmpfs"},
+        "ContainerIDFile": "",
+        "CgroupParent": "/pydock",
+    }
+
+
+def _config(container: Container, request: CreateRequest, image: ImageConfig | None) -> dict[str, Any]:
+    environment: dict[str, str] = {"PATH": process.DEFAULT_PATH}
+    if image:
+        process.merge(environment, image.env)
+    process.merge(environment, request.env)
+    entrypoint = request.entrypoint if request.entrypoint is not None else (image.entrypoint if image else ())
+    command = request.command if request.command is not None else (image.command if image else ())
+    return {
+        "Hostname": process.host_name(request, container),
+        "Domainname": request.domainname,
+        "User": request.user or (image.user if image else ""),
+        "Tty": request.tty,
+        "OpenStdin": request.open_stdin,
+        "AttachStdin": False,
+        "AttachStdout": False,
+        "AttachStderr": False,
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Cmd": list(command) or None,
+        "Entrypoint": list(entrypoint) or None,
+        "Image": container.image,
+        "Volumes": {path: {} for path in image.volumes} if image and image.volumes else None,
+        "WorkingDir": request.working_dir or (image.working_dir if image else "") or "/",
+        "ExposedPorts": {port: {} for port in container.exposed_ports},
+        "Labels": dict(container.labels),
+        "StopSignal": request.stop_signal or (image.stop_signal if image else "") or "SIGTERM",
+        "StopTimeout": request.stop_timeout_s,
+    }
+
+
+def _network_settings(container: Container) -> dict[str, Any]:
+    endpoints = container.endpoints
+    networks = {
+        endpoint.network: {
+            "IPAddress": endpoint.address,
+            "IPPrefixLen": endpoint.prefix_length,
+            "Gateway": endpoint.gateway,
+            "MacAddress": endpoint.mac,
+            "Aliases": [container.name],
+        }
+        for endpoint in endpoints
+    } or {container.network: {"IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": "", "Aliases": None}}
+    first = next(iter(networks.values()))
+    published = tuple(port for endpoint in endpoints for port in endpoint.ports)
+    return {
+        "Bridge": "",
+        "SandboxKey": f"/proc/{container.pid}/ns/net" if container.pid else "",
+        "Ports": {**dict.fromkeys(container.exposed_ports), **_bindings(published)},
+        "IPAddress": first["IPAddress"],
+        "IPPrefixLen": first["IPPrefixLen"],
+        "Gateway": first["Gateway"],
+        "MacAddress": first["MacAddress"],
+        "Networks": networks,
+    }
+
+
+def _bindings(ports: tuple[PortMapping, ...]) -> dict[str, list[dict[str, str]]]:
+    result: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        host = {"HostIp": port.host_ip, "HostPort": str(port.host_port) if port.host_port else ""}
+        result.setdefault(f"{port.container_port}/{port.protocol}", []).append(host)
+    return result
+
+
+def _bind(mount: Mount) -> str:
+    options = [*(("ro",) if mount.read_only else ()), *mount.options]
+    return ":".join((mount.source, mount.target, ",".join(options))).rstrip(":")
+
+
+def _mount(mount: Mount, paths: Paths) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "Type": mount.type,
+        "Source": paths.volume(mount.source) if mount.type == "volume" else mount.source,
+        "Destination": mount.target,
+        "Mode": ",".join(mount.options),
+        "RW": not mount.read_only,
+        "Propagation": "rprivate" if mount.type == "bind" else "",
+    }
+    if mount.type == "volume":
+        data = {"Name": mount.source, "Driver": "local", **data}
+    return data

@@ -1,0 +1,115 @@
+"""Settles what a killed shim or a reboot left: rows that say running with nobody behind them.
+
+Every host does this when it opens the engine. The lock decides: a row is touched only when its shim is gone
+and no other host is at work on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ..errors import Conflict, ContainerNotFound
+from ..networks import attach as network
+from ..shim.exits import Exit
+from . import files, rows
+from .locks import LifecycleLock, shim_alive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..models import Container
+    from ..paths import Paths
+    from ..store import Store
+
+LOST_CODE = 255
+"""Docker's exit code for a container whose end nobody saw."""
+ORPHAN_AGE_S = 60
+
+
+def reconcile(store: Store, paths: Paths) -> None:
+    """Settle all rows that need it, and sweep what no row knows."""
+    for container in rows.every(store, states=rows.LIVE_STATES):
+        if not shim_alive(paths, container.id):
+            settle(store, paths, container.id)
+
+
+def settle(store: Store, paths: Paths, container_id: str) -> None:
+    """Bring one row to the truth. Quiet when it is true already, or another host is at it."""
+    try:
+        with LifecycleLock(paths, container_id, wait_s=0.0):
+            container = rows.load(store, container_id)
+            if container.state in rows.LIVE_STATES and not shim_alive(paths, container_id):
+                _settle(store, paths, container)
+    except (Conflict, ContainerNotFound):
+        pass
+
+
+def sweep(store: Store, paths: Paths) -> None:
+    """Delete bundles without a row, and addresses of containers that do not run; for long-lived hosts."""
+    known = {container.id for container in rows.every(store)}
+    live = {container.id for container in rows.every(store, states=rows.LIVE_STATES)}
+    for name in os.listdir(paths.containers):
+        path = f"{paths.containers}/{name}"
+        if name not in known and _age_s(path) > ORPHAN_AGE_S and not shim_alive(paths, name):
+            files.remove(paths, name)
+    held = {row[0] for row in store.query("SELECT DISTINCT container_id FROM endpoints")}
+    for container_id in held - live:
+        if shim_alive(paths, container_id):
+            continue
+        try:
+            with LifecycleLock(paths, container_id, wait_s=0.0), store.transaction() as tx:
+                files.release(tx, container_id)
+        except Conflict:
+            continue
+
+
+def _settle(store: Store, paths: Paths, container: Container) -> None:
+    for endpoint in container.endpoints:
+        network.detach(container.id, endpoint)
+    end = _exit_record(paths, container) or Exit(
+        code=137 if _rebooted_never(paths, container) else LOST_CODE,
+        signal=0,
+        oom_killed=False,
+        finished_ns=time.time_ns(),
+    )
+    _clear_runtime(paths, container.id)
+    died = ("die", {"exitCode": str(end.code)})
+    if container.auto_remove:
+        rows.delete(store, container, died, also=lambda tx: files.forget(tx, container))
+        files.remove(paths, container.id)
+    else:
+        rows.update(store, container.id, end.applied, died, also=lambda tx: files.release(tx, container.id))
+
+
+def _exit_record(paths: Paths, container: Container) -> Exit | None:
+    """The shim's own account, if it is of this run."""
+    try:
+        with open(paths.exit_record(container.id), encoding="utf-8") as file:
+            end = Exit.from_json(json.load(file))
+    except (OSError, ValueError, TypeError):
+        return None
+    return end if end.finished_ns >= container.started_ns else None
+
+
+def _rebooted_never(paths: Paths, container: Container) -> bool:
+    """Whether the run folder is still there: the shim was killed, and the container with it by SIGKILL."""
+    return os.path.exists(paths.shim_lock(container.id))
+
+
+def _clear_runtime(paths: Paths, container_id: str) -> None:
+    """Remove the runtime's state and cgroup of a container whose processes the kernel has killed."""
+    from runtime.container import Container as RuntimeContainer
+    from runtime.errors import RuntimeFault
+
+    try:
+        RuntimeContainer.load(paths.runtime, container_id).delete(force=True)
+    except (RuntimeFault, OSError):
+        pass
+
+
+def _age_s(path: str) -> float:
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0

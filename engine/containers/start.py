@@ -1,0 +1,176 @@
+"""`start`: hand the bundle to a shim, and wait until the container's program runs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ..bundle import namespaces
+from ..errors import Conflict, EngineError, WrongState
+from ..models import Container, Phase
+from ..phases import Phases
+from ..shim import frames
+from ..shim.plan import CopyUp, Plan
+from ..zygote import client as zygote
+from . import create, rows
+from .locks import LifecycleLock, shim_alive, wait_for_shim
+from .session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..images.images import Images
+    from ..models import CreateRequest
+    from ..networks.networks import Networks
+    from ..paths import Paths
+    from ..store import Store
+    from ..volumes.volumes import Volumes
+
+_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class Starter:
+    """What a start needs; one for each engine."""
+
+    def __init__(self, store: Store, paths: Paths, images: Images, networks: Networks, volumes: Volumes) -> None:
+        self._store = store
+        self._paths = paths
+        self._images = images
+        self._networks = networks
+        self._volumes = volumes
+
+    def start(
+        self,
+        reference: str,
+        *,
+        attach: bool = False,
+        size: tuple[int, int] | None = None,
+        on_phase: Callable[[Phase], None] | None = None,
+    ) -> Session | None:
+        """Start a container that is not running; nothing happens to one that is.
+
+        With `attach` the session sees the output from the first byte. `size`: rows and columns of its terminal.
+        Raises `StartFailed` when the program could not be executed, and leaves the container as it was.
+        """
+        found = rows.find(self._store, reference)
+        with LifecycleLock(self._paths, found.id):
+            container = rows.load(self._store, found.id)
+            if container.state == "paused":
+                raise WrongState(f"container {container.name} is paused", hint=f"pydock unpause {container.name}")
+            if container.state in ("running", "restarting") and shim_alive(self._paths, container.id):
+                return None
+            if not wait_for_shim(self._paths, container.id):
+                raise Conflict(f"container {container.name} is still ending", hint="Try again.")
+            return self._hand_over(container, attach, size, Phases(on_phase))
+
+    def _hand_over(
+        self, container: Container, attach: bool, size: tuple[int, int] | None, phases: Phases
+    ) -> Session | None:
+        request = rows.request(self._store, container.id)
+        try:
+            with phases.step("prepare"):
+                plan = self._plan(container, request)
+            plan = plan.replace(
+                foreground=attach,
+                rows=size[0] if size else 0,
+                columns=size[1] if size else 0,
+                phases=(*_creation(container), *phases.recorded),
+            )
+            session = self._ask(plan, phases)
+        except BaseException:
+            if not shim_alive(self._paths, container.id):
+                self._networks.release(container.id)
+            raise
+        if attach:
+            return session
+        session.close()
+        return None
+
+    def _plan(self, container: Container, request: CreateRequest) -> Plan:
+        image = self._images.config(container.image_id)
+        self._images.ensure_unpacked(image)
+        endpoints = self._networks.reserve(container.id, container.name, request, image.exposed_ports)
+        container = container.replace(endpoints=endpoints)
+        create.write_bundle(self._paths, self._images, image, request, container)
+        self._join_namespaces(container, request)
+        os.makedirs(self._paths.container_run(container.id), mode=0o700, exist_ok=True)
+        options = request.log_options
+        return Plan(
+            container_id=container.id,
+            name=container.name,
+            root=self._paths.root,
+            run_root=self._paths.run_root,
+            lower_dirs=tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids),
+            network=request.network,
+            endpoints=endpoints,
+            copy_ups=tuple(
+                CopyUp(target=mount.target, volume_path=self._paths.volume(mount.source))
+                for mount in container.mounts
+                if mount.type == "volume" and "nocopy" not in mount.options
+            ),
+            tty=container.tty,
+            open_stdin=container.open_stdin,
+            auto_remove=container.auto_remove,
+            restart=container.restart,
+            log_driver=request.log_driver,
+            log_max_bytes=_bytes(options.get("max-size", "")),
+            log_files=int(options.get("max-file", "1") or 1),
+        )
+
+    def _join_namespaces(self, container: Container, request: CreateRequest) -> None:
+        """Namespaces of other containers are joined by the pid that they have now."""
+        if not namespaces.joined(request):
+            return
+        path = f"{self._paths.container(container.id)}/config.json"
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+        namespaces.join(config, self._pid_of)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+
+    def _pid_of(self, reference: str) -> int:
+        other = rows.find(self._store, reference)
+        if other.state not in ("running", "paused"):
+            raise WrongState(f"cannot join the namespaces of {other.name}: it is not running")
+        return other.pid
+
+    def _ask(self, plan: Plan, phases: Phases) -> Session:
+        body = frames.json_frame(frames.REQUEST, {"op": "start", "plan": plan.to_json()})
+        for attempt in (1, 2):
+            connection = zygote.connect(self._paths)
+            session = Session(connection, tty=plan.tty)
+            try:
+                connection.sendall(body)
+                session.answer(lambda data: _add(phases, Phase.from_json(data)))
+            except ConnectionError as error:
+                connection.close()
+                # A zygote that was just leaving may drop a request; a shim that died must not be asked twice.
+                if attempt == 2 or rows.load(self._store, plan.container_id).state == "running":
+                    raise EngineError(
+                        f"the shim of {plan.name} ended before the container started",
+                        hint=f"See {self._paths.run_root}/zygote.log.",
+                    ) from error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return session
+        raise AssertionError("unreachable")
+
+
+def _creation(container: Container) -> tuple[Phase, ...]:
+    """The phases of `create`, before the first start; a later start begins its own record."""
+    return container.phases if not container.started_ns else ()
+
+
+def _add(phases: Phases, phase: Phase) -> None:
+    phases.add(phase.name, phase.start_ns, phase.duration_ns)
+
+
+def _bytes(text: str) -> int:
+    """`10m` as in `--log-opt max-size=10m`; 0 when empty."""
+    text = text.lower().removesuffix("b")
+    if not text:
+        return 0
+    return int(text[:-1]) * _SIZES[text[-1]] if text[-1] in _SIZES else int(text)

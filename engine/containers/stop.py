@@ -1,0 +1,93 @@
+"""Ending and holding containers: stop, kill, pause, unpause, wait."""
+
+from __future__ import annotations
+
+import signal
+
+from ..errors import InvalidRequest, WrongState
+from . import reconcile, rows
+from .session import ask, request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..models import Container
+    from ..paths import Paths
+    from ..store import Store
+
+DEFAULT_TIMEOUT_S = 10
+_NO_SHIM = (FileNotFoundError, ConnectionError)
+
+
+def signal_number(name: str) -> int:
+    """`TERM`, `SIGTERM`, `sigterm`, `15`, `RTMIN+3` as a number."""
+    text = name.upper()
+    if text.isdigit() and 0 < int(text) <= signal.SIGRTMAX:
+        return int(text)
+    text = text.removeprefix("SIG")
+    if text.startswith("RTMIN+") and text[6:].isdigit():
+        number = signal.SIGRTMIN + int(text[6:])
+        if number <= signal.SIGRTMAX:
+            return int(number)
+    number_or_none = getattr(signal, f"SIG{text}", None)
+    if isinstance(number_or_none, signal.Signals):
+        return int(number_or_none)
+    raise InvalidRequest(f"invalid signal: {name}")
+
+
+def stop(store: Store, paths: Paths, container: Container, number: int, timeout_s: float) -> None:
+    """Ask the container to end, make it end after the time (negative: never), and wait for it."""
+    if container.state not in rows.LIVE_STATES:
+        return
+    path = paths.shim_socket(container.id)
+    try:
+        waiting, _reply = request(path, {"op": "wait"})
+        with waiting:
+            ask(path, {"op": "signal", "signal": number, "stop": True, "timeout_s": timeout_s})
+            for _frame in waiting.frames():
+                pass
+    except _NO_SHIM:
+        reconcile.settle(store, paths, container.id)
+
+
+def kill(store: Store, paths: Paths, container: Container, number: int) -> None:
+    """Send a signal. Raises `WrongState` when nothing runs."""
+    _tell(store, paths, container, {"op": "signal", "signal": number, "stop": number == signal.SIGKILL})
+
+
+def pause(store: Store, paths: Paths, container: Container) -> None:
+    """Freeze all processes."""
+    _tell(store, paths, container, {"op": "pause"})
+
+
+def unpause(store: Store, paths: Paths, container: Container) -> None:
+    """Let frozen processes go on."""
+    if container.state in rows.LIVE_STATES and container.state != "paused":
+        raise WrongState(f"container {container.name} is not paused")
+    _tell(store, paths, container, {"op": "resume"})
+
+
+def wait(store: Store, paths: Paths, container: Container) -> int:
+    """Block until the container is not running, and return its exit code."""
+    if container.state in rows.LIVE_STATES:
+        try:
+            waiting, _reply = request(paths.shim_socket(container.id), {"op": "wait"})
+            with waiting:
+                for frame in waiting.frames():
+                    if frame.kind == "exit":
+                        return frame.code
+        except _NO_SHIM:
+            pass
+        reconcile.settle(store, paths, container.id)
+        container = rows.load(store, container.id)
+    return container.exit_code
+
+
+def _tell(store: Store, paths: Paths, container: Container, body: dict[str, object]) -> None:
+    if container.state in rows.LIVE_STATES:
+        try:
+            ask(paths.shim_socket(container.id), body)
+        except _NO_SHIM:
+            reconcile.settle(store, paths, container.id)
+        else:
+            return
+    raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
