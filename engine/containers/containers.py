@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import signal
 
-from runtime.cgroups import Cgroup
-
-from ..errors import ContainerNotFound, ImageNotFound, InvalidRequest, WrongState
-from ..models import Container
+from ..errors import ImageNotFound, InvalidRequest, WrongState
 from ..record import Record
-from . import create, exec, inspect, logs, reconcile, remove, rows, stop, top
-from .locks import LifecycleLock
-from .session import Session, ask, request
-from .start import Starter
+from . import rows
+
+# What a method needs beyond its rows it imports itself: `pydock ps` must not pay for bundles and namespaces.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +16,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..images.images import Images
-    from ..models import CreateRequest, ExecRequest, LogLine, Phase, Process
+    from ..models import Container, CreateRequest, ExecRequest, LogLine, Phase, Process
     from ..networks.networks import Networks
     from ..paths import Paths
     from ..stats.sample import Sample
     from ..store import Store
     from ..volumes.volumes import Volumes
+    from .session import Session
 
 
 class Terminal(Record):
@@ -44,7 +41,7 @@ class Containers:
         self._paths = paths
         self._images = images
         self._volumes = volumes
-        self._starter = Starter(store, paths, images, networks, volumes)
+        self._networks = networks
 
     def list(self, all: bool = False) -> list[Container]:
         """Newest first; only live ones unless `all`."""
@@ -59,6 +56,8 @@ class Containers:
 
     def inspect(self, reference: str) -> dict[str, Any]:
         """In the shape of `docker inspect`."""
+        from . import inspect
+
         container = self.get(reference)
         try:
             image = self._images.config(container.image_id)
@@ -68,6 +67,8 @@ class Containers:
 
     def create(self, request: CreateRequest, on_phase: Callable[[Phase], None] | None = None) -> Container:
         """Make a container; its image must be here (`ImageNotFound`)."""
+        from . import create
+
         return create.create(self._store, self._paths, self._images, self._volumes, request, on_phase)
 
     def start(
@@ -79,11 +80,16 @@ class Containers:
         on_phase: Callable[[Phase], None] | None = None,
     ) -> Session | None:
         """Start it; with `attach` return a session that misses nothing. Raises `StartFailed`."""
-        session = self._starter.start(reference, attach=attach, size=size, on_phase=on_phase)
+        from .start import Starter
+
+        starter = Starter(self._store, self._paths, self._images, self._networks, self._volumes)
+        session = starter.start(reference, attach=attach, size=size, on_phase=on_phase)
         return self.attach(reference) if attach and session is None else session
 
     def stop(self, reference: str, timeout_s: int | None = None) -> None:
         """The stop signal, after `timeout_s` (default: the container's, else 10; -1 never) SIGKILL; waits."""
+        from . import stop
+
         container = self.get(reference)
         if container.state not in rows.LIVE_STATES:
             return
@@ -102,16 +108,24 @@ class Containers:
 
     def kill(self, reference: str, signal: int = signal.SIGKILL) -> None:
         """Send a signal to the first process."""
+        from . import stop
+
         stop.kill(self._store, self._paths, self.get(reference), signal)
 
     def pause(self, reference: str) -> None:
+        from . import stop
+
         stop.pause(self._store, self._paths, self.get(reference))
 
     def unpause(self, reference: str) -> None:
+        from . import stop
+
         stop.unpause(self._store, self._paths, self.get(reference))
 
     def wait(self, reference: str, condition: str = "not-running") -> int:
         """Block until it is not running (or `removed`); its exit code."""
+        from . import stop
+
         container = self.get(reference)
         if condition not in ("not-running", "next-exit", "removed"):
             raise InvalidRequest(f"unknown wait condition {condition!r}")
@@ -119,11 +133,14 @@ class Containers:
 
     def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
         """Remove it; a live one only by force. `volumes`: its anonymous ones too."""
+        from . import remove
+
         remove.remove(self._store, self._paths, self._volumes, self.get(reference), force=force, with_volumes=volumes)
 
     def rename(self, reference: str, name: str) -> None:
         """Give it another name. Raises `NameInUse`."""
         from ..bundle import validate
+        from .locks import LifecycleLock
 
         container = self.get(reference)
         validate.name(name)
@@ -146,9 +163,10 @@ class Containers:
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[LogLine]:
         """What it printed, from the beginning or the last `tail` lines, and on until its end with `follow`."""
+        from . import logs
+
         container = self.get(reference)
         return logs.read(
-            self._store,
             self._paths,
             container,
             follow=follow,
@@ -160,6 +178,9 @@ class Containers:
 
     def attach(self, reference: str) -> Session:
         """Watch and type into its first process; a terminal shows its last screen first."""
+        from . import reconcile
+        from .session import request
+
         container = self._running(reference)
         try:
             session, _reply = request(self._paths.shim_socket(container.id), {"op": "attach"})
@@ -170,6 +191,8 @@ class Containers:
 
     def exec(self, reference: str, request: ExecRequest, size: tuple[int, int] | None = None) -> Session:
         """Run a further process in it."""
+        from . import exec
+
         container = self._running(reference)
         image = self._images.config(container.image_id)
         layers = tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids)
@@ -179,6 +202,8 @@ class Containers:
 
     def terminals(self, reference: str) -> list[Terminal]:
         """Its exec processes that have a terminal and still run."""
+        from .session import ask
+
         container = self.get(reference)
         try:
             reply = ask(self._paths.shim_socket(container.id), {"op": "terminals"})
@@ -188,17 +213,21 @@ class Containers:
 
     def reattach(self, reference: str, exec_id: str) -> Session:
         """Take up an exec process that is still held."""
+        from .session import request
+
         container = self._running(reference)
         session, _reply = request(self._paths.shim_socket(container.id), {"op": "reattach", "exec_id": exec_id})
         return session
 
     def top(self, reference: str) -> list[Process]:
         """Its processes."""
-        container = self._running(reference)
         from runtime.container import Container as RuntimeContainer
 
+        from . import top
+
+        container = self._running(reference)
         cgroup = RuntimeContainer.load(self._paths.runtime, container.id).cgroup
-        return top.processes(cgroup.pids() if isinstance(cgroup, Cgroup) else [container.pid])
+        return top.processes(cgroup.pids() if cgroup else [container.pid])
 
     def sample(self, reference: str) -> Sample | None:
         """Its latest figures; None before its first start."""
@@ -230,6 +259,8 @@ class Containers:
         return container
 
     def _stop_signal(self, container: Container, asked: CreateRequest) -> int:
+        from . import stop
+
         name = asked.stop_signal
         if not name:
             try:
@@ -241,6 +272,3 @@ class Containers:
     def in_use(self, image_id: str) -> list[str]:
         """Names of the containers made from an image."""
         return [container.name for container in self.list(all=True) if container.image_id == image_id]
-
-
-__all__ = ["ContainerNotFound", "Containers", "Terminal"]

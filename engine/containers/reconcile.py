@@ -11,8 +11,6 @@ import os
 import time
 
 from ..errors import Conflict, ContainerNotFound
-from ..networks import attach as network
-from ..shim.exits import Exit
 from . import files, rows
 from .locks import LifecycleLock, shim_alive
 
@@ -20,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..models import Container
     from ..paths import Paths
+    from ..shim.exits import Exit
     from ..store import Store
 
 LOST_CODE = 255
@@ -65,6 +64,9 @@ def sweep(store: Store, paths: Paths) -> None:
 
 
 def _settle(store: Store, paths: Paths, container: Container) -> None:
+    from ..networks import attach as network
+    from ..shim.exits import Exit
+
     for endpoint in container.endpoints:
         network.detach(container.id, endpoint)
     end = _exit_record(paths, container) or Exit(
@@ -84,6 +86,8 @@ def _settle(store: Store, paths: Paths, container: Container) -> None:
 
 def _exit_record(paths: Paths, container: Container) -> Exit | None:
     """The shim's own account, if it is of this run."""
+    from ..shim.exits import Exit
+
     try:
         with open(paths.exit_record(container.id), encoding="utf-8") as file:
             end = Exit.from_json(json.load(file))
