@@ -12,6 +12,7 @@ from . import rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable, Iterator
     from typing import Any
 
@@ -43,7 +44,7 @@ class Containers:
         self._volumes = volumes
         self._networks = networks
 
-    def list(self, all: bool = False) -> list[Container]:
+    def list(self, all: bool = False) -> builtins.list[Container]:
         """Newest first; only live ones unless `all`."""
         return rows.every(self._store, states=() if all else rows.LIVE_STATES)
 
@@ -200,7 +201,7 @@ class Containers:
         process = exec.process_for(self._paths, container, created, image, layers, request)
         return exec.execute(self._store, self._paths, container, request, process, size)
 
-    def terminals(self, reference: str) -> list[Terminal]:
+    def terminals(self, reference: str) -> builtins.list[Terminal]:
         """Its exec processes that have a terminal and still run."""
         from .session import ask
 
@@ -219,7 +220,7 @@ class Containers:
         session, _reply = request(self._paths.shim_socket(container.id), {"op": "reattach", "exec_id": exec_id})
         return session
 
-    def top(self, reference: str) -> list[Process]:
+    def top(self, reference: str) -> builtins.list[Process]:
         """Its processes."""
         from runtime.container import Container as RuntimeContainer
 
@@ -242,15 +243,15 @@ class Containers:
         found = ((row.id, ring.latest(self._paths.ring(row.id))) for row in self.list())
         return {container_id: sample for container_id, sample in found if sample}
 
-    def history(self, reference: str) -> list[Sample]:
+    def history(self, reference: str) -> builtins.list[Sample]:
         """Its figures since birth, oldest first: 15 s steps for six hours, 1 s steps for the last 15 minutes."""
         from ..stats import ring
 
         return ring.history(self._paths.ring(self.get(reference).id))
 
-    def timeline(self, reference: str) -> list[Phase]:
+    def timeline(self, reference: str) -> builtins.list[Phase]:
         """The steps of its making and its last start."""
-        return list(self.get(reference).phases)
+        return [*self.get(reference).phases]
 
     def _running(self, reference: str) -> Container:
         container = self.get(reference)
@@ -269,6 +270,6 @@ class Containers:
                 pass
         return stop.signal_number(name or "SIGTERM")
 
-    def in_use(self, image_id: str) -> list[str]:
+    def in_use(self, image_id: str) -> builtins.list[str]:
         """Names of the containers made from an image."""
         return [container.name for container in self.list(all=True) if container.image_id == image_id]

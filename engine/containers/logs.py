@@ -87,8 +87,8 @@ def _watch(file: LogFile, notifier: int, ending: Session, cancelled: Callable[[]
         if ending.fileno() < 0 or (cancelled and cancelled()):
             return
         wait_s = CANCEL_LATENCY_S if cancelled or not inode else None
-        ready = select.select([notifier, ending], [], [], wait_s)[0]
+        ready = select.select([notifier, ending.fileno()], [], [], wait_s)[0]
         if notifier in ready:
             inotify.drain(notifier)
-        if ending in ready and ending.read_available():
+        if ending.fileno() in ready and ending.read_available():
             ending.close()  # the container has ended; one more round for its last lines
