@@ -9,7 +9,23 @@ from __future__ import annotations
 UNIFIED = "unified"
 
 _CONTROLLERS = frozenset(
-    "blkio cpu cpuacct cpuset debug devices freezer hugetlb memory misc net_cls net_prio perf_event pids rdma".split()
+    {
+        "blkio",
+        "cpu",
+        "cpuacct",
+        "cpuset",
+        "debug",
+        "devices",
+        "freezer",
+        "hugetlb",
+        "memory",
+        "misc",
+        "net_cls",
+        "net_prio",
+        "perf_event",
+        "pids",
+        "rdma",
+    }
 )
 
 _current: Host | None = None
