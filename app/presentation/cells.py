@@ -47,6 +47,8 @@ class Column(NamedTuple):
     sortable: bool = True
     maximum: int = 0
     """Greatest width when flexible; 0: no bound."""
+    fallback: str = ""
+    """Key of a column whose cell stands in here for a missing one while that column is dropped."""
 
 
 class Row(NamedTuple):

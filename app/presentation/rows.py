@@ -26,7 +26,7 @@ CONTAINER_COLUMNS: tuple[Column, ...] = (
     Column("name", "name", 8, flex=4, elide="middle", maximum=32),
     Column("state", "state", 10, priority=4),
     Column("uptime", "up", 4, priority=6, align="right"),
-    Column("trend", "cpu", 8, priority=2, sortable=False),
+    Column("trend", "cpu", 8, priority=2, sortable=False, fallback="state"),
     Column("cpu", "cpu %", 6, priority=1, align="right"),
     Column("memory", "mem", 5, priority=3, align="right"),
     Column("limit", "limit", 5, priority=5),
@@ -86,11 +86,9 @@ def container_row(
     }
     if alive:
         trend_role: Role = "primary" if container.state == "running" else "muted"
-        cells["trend"] = Spark(tuple(trend), _cpu_limit(container), trend_role)
+        cells["trend"] = Spark(tuple(trend), _cpu_limit(container) or _scale(trend), trend_role)
         if reading is not None:
             cells |= _usage(container, reading)
-    elif over and not busy:
-        cells["trend"] = Cell(word, look.role)
     search = f"{container.name} {container.image} {look.word} {container.id}".lower()
     return Row(container.id, cells, role, search)
 
@@ -132,6 +130,11 @@ def _cpu_limit(container: Container) -> float | None:
     if resources.cpu_quota > 0:
         return resources.cpu_quota / (resources.cpu_period or 100_000) * 100
     return None
+
+
+def _scale(trend: Sequence[float]) -> float:
+    """Without a limit the graph fills its cell, but a blip of a quarter CPU or less stays a blip."""
+    return max([25.0, *(value for value in trend if value == value)])
 
 
 def _since(container: Container, now_ns: int) -> str:

@@ -51,6 +51,7 @@ def paint_row(
         bar = Segment(" ", ground)
     segments = [bar]
     x = GUTTER
+    shown = {column.key for column, _, _ in placed}
     for column, start, room in placed:
         if start + room > width:
             room = width - start
@@ -59,6 +60,8 @@ def paint_row(
         if start > x:
             segments.append(Segment(" " * (start - x), ground))
         value = row.cells.get(column.key, "")
+        if not value and column.fallback and column.fallback not in shown:
+            value = row.cells.get(column.fallback, "")
         if isinstance(value, Spark):
             text = sparkline(value.values, room, value.maximum)
             segments.append(Segment(text, ground + palette.paint(value.role)))
@@ -115,10 +118,10 @@ def paint_header(placed: Sequence[Placed], width: int, palette: Palette, *, sort
             arrow = "▴" if reverse else "▾"
             title = elide_end(title, room - 1) + arrow if room > 1 else arrow
         title = elide_end(title, room)
-        title = title.rjust(room) if column.align == "right" else title.ljust(room)
-        segments.append(Segment(" " * (start - x), muted))
+        pad = room - len(title) if column.align == "right" else 0
+        segments.append(Segment(" " * (start - x + pad), muted))
         segments.append(Segment(title, active if sorted_here else muted))
-        x = start + room
+        x = start + pad + len(title)
     if x < width:
         segments.append(Segment(" " * (width - x), muted))
     return Strip(segments, width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.containers import Container
 from textual.message import Message
-from textual.widget import Widget
+from textual.widget import Widget  # noqa: TC002
 
 
 class TileArea(Container):
