@@ -86,8 +86,9 @@ def apply(limits: list[Limit], pid: int = 0) -> None:
             hint = ""
             if code == errno.EPERM:
                 hint = f"this host's hard limit is {_shown(ours)}, and CAP_SYS_RESOURCE is missing to raise it"
+            wanted = f"{limit.name} to {_shown(limit.soft)}:{_shown(limit.hard)}"
             raise SetupFailed(
-                f"{limit.at}: cannot set {limit.name} to {_shown(limit.soft)}:{_shown(limit.hard)}: {os.strerror(code)}",
+                f"{limit.at}: cannot set {wanted}: {os.strerror(code)}",
                 path=limit.at,
                 hint=hint,
                 errno=code,
