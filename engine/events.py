@@ -56,10 +56,7 @@ class Events:
 
     def since(self, event_id: int = 0) -> list[Event]:
         """All kept events after this id, oldest first."""
-        return [
-            _event(row)
-            for row in self._store.query(f"SELECT {_COLUMNS} FROM events WHERE id > ?", (event_id,))
-        ]
+        return [_event(row) for row in self._store.query(f"SELECT {_COLUMNS} FROM events WHERE id > ?", (event_id,))]
 
     def between(self, since_ns: int = 0, until_ns: int = 0) -> list[Event]:
         """Kept events of a span of time; 0 leaves an end open."""
@@ -77,6 +74,4 @@ class Events:
 
 def _event(row: tuple[Any, ...]) -> Event:
     number, time_ns, kind, action, actor, attributes = row
-    return Event(
-        id=number, time_ns=time_ns, type=kind, action=action, actor=actor, attributes=json.loads(attributes)
-    )
+    return Event(id=number, time_ns=time_ns, type=kind, action=action, actor=actor, attributes=json.loads(attributes))

@@ -29,7 +29,7 @@ class Record:
 
     def __init_subclass__(cls) -> None:
         fields = dict(cls._fields)
-        for name, annotation in cls.__dict__.get("__annotations__", {}).items():
+        for name, annotation in cls.__dict__.get("__annotations__", {}).items():  # noqa: RUF063 - inspect is costly
             if not name.startswith("_"):
                 fields[name] = (annotation, _nested_name(annotation))
         cls._fields = fields

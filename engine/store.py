@@ -185,9 +185,7 @@ def _translated(error: sqlite3.Error, path: str = "the database") -> EngineError
     if "locked" in text or "busy" in text:
         return Conflict(f"{path} is busy: another process has held it for {BUSY_TIMEOUT_S} s")
     if "full" in text:
-        return EngineError(
-            f"{path}: no space left on its file system", hint="Free some space: pydock rm, pydock rmi."
-        )
+        return EngineError(f"{path}: no space left on its file system", hint="Free some space: pydock rm, pydock rmi.")
     if "malformed" in text or "not a database" in text:
         return EngineError(
             f"{path} is damaged: {text}",

@@ -7,10 +7,10 @@ opened and the socket named through its descriptor (/proc/self/fd/N/name; unix(7
 from __future__ import annotations
 
 import os
-import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 
