@@ -76,9 +76,25 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             for _, rows in SECTIONS
             for name, module, _ in rows
             if name
-            in (
-                "attach create exec kill logs pause port rename restart rm run start stats stop top unpause wait"
-            ).split()
+            in [
+                "attach",
+                "create",
+                "exec",
+                "kill",
+                "logs",
+                "pause",
+                "port",
+                "rename",
+                "restart",
+                "rm",
+                "run",
+                "start",
+                "stats",
+                "stop",
+                "top",
+                "unpause",
+                "wait",
+            ]
         },
         "prune": ("prune", "container prune"),
     },

@@ -58,9 +58,7 @@ def _run(words: list[str]) -> int:
         command = load(*GROUPS[word][name])
     else:
         meant = closest(word, (*PLAIN, *GROUPS))
-        raise UsageError(
-            f"unknown command: pydock {word}", suggestion=f"pydock {meant}" if meant else "", exit_code=1
-        )
+        raise UsageError(f"unknown command: pydock {word}", suggestion=f"pydock {meant}" if meant else "", exit_code=1)
     return _call(command, rest, root, run_root)
 
 

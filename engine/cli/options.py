@@ -1,8 +1,9 @@
 """Options of every command: declared once, parsed here, and shown on the help page that is made from them.
 
 The rules are those of docker's parser (pflag): `--name value`, `--name=value`, `-n value`, `-nvalue`, clusters of
-flags (`-it`), negatable flags (`--tty=false`), `--` ends the options. A command whose last argument is somebody else's command line
-(run, exec) stops at the first argument. argparse would cost 11 ms in every command and does not follow them.
+flags (`-it`), negatable flags (`--tty=false`), `--` ends the options. A command whose last argument is somebody
+else's command line (run, exec) stops at the first argument. argparse would cost 11 ms in every command and does
+not follow them.
 """
 
 from __future__ import annotations

@@ -159,9 +159,7 @@ def _condition(
     return part
 
 
-def _range(
-    names: list[str], pipeline: Callable[[_Scope], Any], body: list[Part], otherwise: list[Part]
-) -> Part:
+def _range(names: list[str], pipeline: Callable[[_Scope], Any], body: list[Part], otherwise: list[Part]) -> Part:
     def part(scope: _Scope) -> str:
         value = pipeline(scope)
         if isinstance(value, dict):
@@ -172,7 +170,7 @@ def _range(
             pairs = []
         else:
             raise TemplateError(f"range can't iterate over {shown(value)}")
-        text = []
+        text: list[str] = []
         for key, item in pairs:
             inner = _Scope(item, dict(scope.variables))
             if len(names) == 2:
@@ -240,9 +238,7 @@ def _pipeline(tokens: list[tuple[str, str]]) -> tuple[Callable[[_Scope], Any], l
         elif kind == "word" and value not in ("true", "false", "nil"):
             if value not in FUNCTIONS and value not in ("and", "or"):
                 meant = closest(value, FUNCTIONS)
-                raise TemplateError(
-                    f'function "{value}" not defined' + (f" (did you mean {meant}?)" if meant else "")
-                )
+                raise TemplateError(f'function "{value}" not defined' + (f" (did you mean {meant}?)" if meant else ""))
             if commands[-1] or functions[-1]:
                 commands[-1].append(_calling(value, []))
             else:
@@ -338,9 +334,7 @@ def _field(value: Any, name: str) -> Any:
     if not value or not all(key[:1].isupper() for key in value):
         return None
     meant = closest(name, value)
-    raise TemplateError(
-        f'map has no entry for key "{name}"' + (f" (did you mean .{meant}?)" if meant else "")
-    )
+    raise TemplateError(f'map has no entry for key "{name}"' + (f" (did you mean .{meant}?)" if meant else ""))
 
 
 def _unquoted(text: str) -> str:

@@ -21,9 +21,7 @@ _DURATION_NS = {
     "h": 3600 * 10**9,
     "d": 86400 * 10**9,
 }
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?(Z|[+-]\d\d:\d\d)?"
-)
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?(Z|[+-]\d\d:\d\d)?")
 
 
 def decimal_size(size: float, digits: int = 3) -> str:
@@ -65,8 +63,7 @@ def parse_time(text: str, option: str) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise UsageError(
-            f'invalid argument "{text}" for "{option}" flag: '
-            "not a time such as 2026-01-31T09:00:00, 10m or a Unix time"
+            f'invalid argument "{text}" for "{option}" flag: not a time such as 2026-01-31T09:00:00, 10m or a Unix time'
         )
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     fields = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))

@@ -1,0 +1,63 @@
+# pydock-tui: `make run` sets up what is missing and opens the workstation; `make test` runs everything that
+# can be tested here. A fresh Debian 12 with git, make and Python 3.11 is enough; pip and apt are all it downloads from.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# compiled modules are a third of a command's start: keep them, whatever this shell's habits
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run setup test lint check bench screenshots clean
+
+run: setup
+	@$(BIN)/pydock check || echo "pydock-tui opens all the same; what is marked above will not work."
+	@$(SUDO) $(BIN)/pydock-tui
+
+setup: $(VENV)/.installed
+
+$(VENV)/.packages: .ci/packages
+	@.ci/packages run
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.python: $(VENV)/.packages .ci/venv
+	@test -n "$(PYTHON)" || { echo "pydock needs Python 3.11 or newer: apt install python3"; exit 1; }
+	@.ci/venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml
+	@echo "installing pydock into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q app engine runtime $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || true
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@.ci/packages test
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "ruff format . would change these files"; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports
+
+test: $(VENV)/.dev lint
+	@$(BIN)/python -m pytest
+
+check: setup
+	@$(BIN)/pydock check
+
+bench: $(VENV)/.dev
+	@$(SUDO) $(BIN)/python -m bench
+
+screenshots: $(VENV)/.dev
+	@$(SUDO) $(BIN)/python -m screenshots
+
+clean:
+	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find app engine runtime tests bench -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,71 @@
+"""`pydock exec`: a further process in a running container."""
+
+from __future__ import annotations
+
+from ..models import ExecRequest
+from . import stream, terminal
+from .detach_keys import DEFAULT, parse_detach_keys
+from .environment import read_environment
+from .errors import UsageError
+from .options import Command, flag, many, text
+from .session_end import exec_exit_code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+    from .options import Parsed
+
+
+def execute(context: Context, options: Parsed) -> int:
+    name, *command = options.arguments
+    if not command[0]:
+        raise UsageError("the command is empty", "exec", exit_code=1)
+    detached = options.flag("detach")
+    stdin = options.flag("interactive") and not detached
+    keys = parse_detach_keys(options.text("detach-keys"))
+    if options.flag("tty") and stdin:
+        terminal.require_input_terminal()
+    request = ExecRequest(
+        command=tuple(command),
+        tty=options.flag("tty"),
+        open_stdin=stdin,
+        env=read_environment(options.many("env"), options.many("env-file")),
+        user=options.text("user"),
+        working_dir=options.text("workdir"),
+        privileged=options.flag("privileged"),
+        detach=detached,
+    )
+    size = terminal.size() if request.tty and not detached else None
+    session = context.engine.containers.exec(name, request, size)
+    if detached:
+        session.close()
+        return 0
+    with session:
+        # unlike docker's, our client passes signals on: ctrl-C must not leave the command behind
+        outcome = stream.Stream(session, stdin=stdin, detach=keys).join()
+    return exec_exit_code(name, outcome)
+
+
+COMMANDS = {
+    "exec": Command(
+        "exec",
+        "CONTAINER COMMAND [ARG...]",
+        "Execute a command in a running container",
+        execute,
+        (
+            flag("-d, --detach", "Detached mode: run command in the background"),
+            text("--detach-keys", "KEYS", "Override the key sequence for detaching", default=DEFAULT),
+            many("-e, --env", "KEY[=VALUE]", "Set environment variables"),
+            many("--env-file", "FILE", "Read in a file of environment variables"),
+            flag("-i, --interactive", "Keep STDIN open even if not attached"),
+            flag("--privileged", "Give extended privileges to the command"),
+            flag("-t, --tty", "Allocate a pseudo-TTY"),
+            text("-u, --user", "USER[:GROUP]", "User name or UID"),
+            text("-w, --workdir", "PATH", "Working directory inside the container"),
+        ),
+        minimum=2,
+        interspersed=False,
+        docker_codes=True,
+        aliases=("container exec",),
+    )
+}

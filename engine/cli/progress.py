@@ -1,0 +1,93 @@
+"""Shows a pull: a bar for each layer on a terminal, docker's plain lines anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol, TextIO
+
+    from ..engine import Engine
+    from ..models import Image, PullProgress
+
+    class Display(Protocol):
+        """Shows progress from `__enter__` to `__exit__`."""
+
+        def __enter__(self) -> Callable[[PullProgress], None]: ...
+        def __exit__(self, *error: object) -> None: ...
+
+
+WORDS = {
+    "waiting": "Pulling fs layer",
+    "exists": "Already exists",
+    "downloading": "Downloading",
+    "retrying": "Retrying",
+    "verifying": "Verifying Checksum",
+    "downloaded": "Download complete",
+    "unpacking": "Extracting",
+    "done": "Pull complete",
+}
+# without bars a line a step is enough; "Downloading" a hundred times is not news
+PLAIN_STEPS = ("waiting", "exists", "retrying", "downloaded", "done")
+
+
+def pull_image(
+    engine: Engine, reference: str, *, platform: str = "", quiet: bool = False, to_stderr: bool = False
+) -> Image:
+    """Pull with progress; ctrl-C ends the transfers first and then the command."""
+    out = sys.stderr if to_stderr else sys.stdout
+    if not quiet:
+        _announce(reference, out)
+    if quiet:
+        return engine.images.pull(reference, platform=platform)
+    with display(out) as show:
+        return engine.images.pull(reference, platform=platform, on_progress=show)
+
+
+def display(out: TextIO) -> Display:
+    """Bars when the stream is a terminal that can move its cursor, lines otherwise."""
+    if out.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from .progress_bars import Bars
+
+        return Bars(out)
+    return Lines(out)
+
+
+class Lines:
+    """One line a step of a layer."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._last: dict[str, str] = {}
+
+    def __enter__(self) -> Callable[[PullProgress], None]:
+        return self.show
+
+    def __exit__(self, *error: object) -> None:
+        self._out.flush()
+
+    def show(self, progress: PullProgress) -> None:
+        if not progress.layer:
+            if progress.message:
+                self._out.write(f"{progress.message}\n")
+        elif progress.status in PLAIN_STEPS and self._last.get(progress.layer) != progress.status:
+            self._last[progress.layer] = progress.status
+            detail = f": {progress.message}" if progress.message else ""
+            self._out.write(f"{progress.layer}: {WORDS[progress.status]}{detail}\n")
+        self._out.flush()
+
+
+def _announce(reference: str, out: TextIO) -> None:
+    name, _, digest = reference.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = name, ""
+    if not digest and not tag:
+        out.write("Using default tag: latest\n")
+    if "/" not in repository:
+        repository = f"library/{repository}"
+    out.write(f"{digest or tag or 'latest'}: Pulling from {repository}\n")
+    out.flush()
