@@ -33,6 +33,7 @@ class Client:
         self._decoder = Decoder()
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
+        self._was_slow = False
         self._reading = True
         self._closing = False
         connection.setblocking(False)
@@ -81,11 +82,11 @@ class Client:
             return
         self._queue.append(data)
         self._queued_bytes += len(data)
+        self._was_slow = self._was_slow or self.slow
         if len(self._queue) == 1:
             self._flush()
 
     def _flush(self) -> None:
-        was_slow = self.slow
         while self._queue:
             try:
                 sent = self._connection.send(self._queue[0])
@@ -100,7 +101,8 @@ class Client:
             else:
                 self._queue.popleft()
         self._rewatch()
-        if was_slow and not self._queue:
+        if self._was_slow and not self._queue:
+            self._was_slow = False
             self.on_drained(self)
         if self._closing and not self._queue:
             self.close()
