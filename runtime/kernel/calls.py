@@ -13,6 +13,10 @@ import os
 from . import constants, prototypes
 from .structs import open_how, sched_attr
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _SIG_SETMASK = 2
 _SIG_DFL = None
 _SIGKILL, _SIGSTOP, _SIGNAL_LIMIT = 9, 19, 65
@@ -149,12 +153,21 @@ def execveat(fd: int, arguments: list[str], environment: list[str]) -> None:
     raise prototypes.failure("execveat")
 
 
-def execve(path: str, arguments: list[str], environment: list[str]) -> None:
-    """execve(2), with the environment as the list of strings it is, duplicates and all."""
+def prepare_execve(path: str, arguments: list[str], environment: list[str]) -> Callable[[], None]:
+    """An execve(2) that needs nothing more but the call itself, for use behind a system call filter.
+
+    The environment is the list of strings it is, duplicates and all. Calling the result returns only by raising.
+    """
+    raw = os.fsencode(path)
     argv = _string_array(arguments)
     envp = _string_array(environment)
-    prototypes.execveat(constants.AT_FDCWD, os.fsencode(path), argv, envp, 0)
-    raise prototypes.failure("execve", path)
+    enter = prototypes.execve
+
+    def execve() -> None:
+        enter(raw, argv, envp)
+        raise prototypes.failure("execve", path)
+
+    return execve
 
 
 def join_session_keyring(name: str) -> None:

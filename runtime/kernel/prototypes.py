@@ -71,6 +71,7 @@ def _hook(name: str) -> Callable[[], None]:
     return prototype  # type: ignore[no-any-return]
 
 
+execve = function("execve", _str, _ptr, _ptr)
 mount = function("mount", _str, _str, _str, _ulong, _str)
 personality = function("personality", _ulong)
 prctl = function("prctl", _int, _ulong, _ulong, _ulong, _ulong)

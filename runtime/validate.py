@@ -1,0 +1,171 @@
+"""Checks config.json before anything is made: types and values by a schema, then rules across fields.
+
+Each refusal is an InvalidConfig whose path names the place.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .errors import InvalidConfig
+from .schema import CONFIG_SCHEMA, PROCESS_SCHEMA, RESOURCES_SCHEMA, check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def validate_config(config: dict[str, Any], bundle: str) -> None:
+    """Refuse what is malformed, contradictory or impossible on this host, before anything is made."""
+    check(config, CONFIG_SCHEMA, "")
+    _check_version(config["ociVersion"])
+    if config.get("process") is not None:
+        _check_process(config["process"], "process")
+    _check_root(config, bundle)
+    _check_mounts(config)
+    _check_linux(config)
+    _check_hooks(config)
+
+
+def validate_process(process: dict[str, Any], path: str) -> None:
+    """The rules for a process on its own, as `exec` takes it."""
+    check(process, PROCESS_SCHEMA, path)
+    _check_process(process, path)
+
+
+def validate_resources(resources: dict[str, Any], path: str) -> None:
+    """The rules for `linux.resources` on its own, as `update --resources` takes it."""
+    check(resources, RESOURCES_SCHEMA, path)
+
+
+def _check_version(version: str) -> None:
+    major, dot, rest = version.partition(".")
+    if not (major.isdecimal() and dot and rest[:1].isdecimal()):
+        raise InvalidConfig(f'"{version}" is not a version', path="ociVersion")
+    if major != "1":
+        raise InvalidConfig(f"version {version} is not supported", path="ociVersion", hint="This runtime reads 1.x.")
+
+
+def _check_process(process: dict[str, Any], path: str) -> None:
+    args = process.get("args")
+    if not args or not args[0]:
+        raise InvalidConfig("must name a program", path=f"{path}.args")
+    if not process["cwd"].startswith("/"):
+        raise InvalidConfig(f'"{process["cwd"]}" is not an absolute path', path=f"{path}.cwd")
+    seen = set()
+    for index, limit in enumerate(process.get("rlimits") or []):
+        name = limit["type"]
+        if not name.startswith("RLIMIT_"):
+            raise InvalidConfig(f'unknown limit "{name}"', path=f"{path}.rlimits[{index}].type")
+        if name in seen:
+            raise InvalidConfig(f"{name} is listed twice", path=f"{path}.rlimits[{index}].type")
+        seen.add(name)
+        if limit["soft"] % 2**64 > limit["hard"] % 2**64:
+            raise InvalidConfig("soft limit is above the hard one", path=f"{path}.rlimits[{index}].soft")
+    for index, entry in enumerate(process.get("env") or []):
+        if "=" not in entry or entry.startswith("="):
+            raise InvalidConfig(f'"{entry}" is not NAME=VALUE', path=f"{path}.env[{index}]")
+
+
+def _check_root(config: dict[str, Any], bundle: str) -> None:
+    if config.get("root") is None:
+        raise InvalidConfig("is required", path="root")
+    path = os.path.join(bundle, config["root"]["path"])
+    if not os.path.isdir(path):
+        raise InvalidConfig(f"no such directory: {path}", path="root.path")
+    if os.path.realpath(path) == "/":
+        raise InvalidConfig("is the host's own root", path="root.path")
+
+
+def _check_mounts(config: dict[str, Any]) -> None:
+    for index, mount in enumerate(config.get("mounts") or []):
+        path = f"mounts[{index}]"
+        if not mount["destination"]:
+            raise InvalidConfig("is empty", path=f"{path}.destination")
+        if ("uidMappings" in mount) != ("gidMappings" in mount):
+            raise InvalidConfig("uidMappings and gidMappings must be given together", path=path)
+
+
+def _check_linux(config: dict[str, Any]) -> None:
+    linux = config.get("linux") or {}
+    namespaces: dict[str, str] = {}
+    for index, entry in enumerate(linux.get("namespaces") or []):
+        if entry["type"] in namespaces:
+            raise InvalidConfig(f'"{entry["type"]}" is listed twice', path=f"linux.namespaces[{index}].type")
+        path = entry.get("path") or ""
+        if path and not path.startswith("/"):
+            raise InvalidConfig(f'"{path}" is not an absolute path', path=f"linux.namespaces[{index}].path")
+        if path and not os.path.exists(path):
+            raise InvalidConfig(f"no such file: {path}", path=f"linux.namespaces[{index}].path")
+        namespaces[entry["type"]] = path
+        if not os.path.exists(f"/proc/self/ns/{_NAMESPACE_FILES.get(entry['type'], entry['type'])}"):
+            raise InvalidConfig(
+                f"this kernel has no {entry['type']} namespaces", path=f"linux.namespaces[{index}].type"
+            )
+    mapped = bool(linux.get("uidMappings") or linux.get("gidMappings"))
+    if mapped and "user" not in namespaces:
+        raise InvalidConfig("needs a user namespace in linux.namespaces", path="linux.uidMappings")
+    if "user" in namespaces and not namespaces["user"] and not mapped:
+        raise InvalidConfig("a new user namespace needs id mappings", path="linux.uidMappings")
+    if "uts" not in namespaces:
+        for name in ("hostname", "domainname"):
+            if config.get(name):
+                raise InvalidConfig("needs a uts namespace in linux.namespaces", path=name)
+    if linux.get("timeOffsets") and "time" not in namespaces:
+        raise InvalidConfig("needs a time namespace in linux.namespaces", path="linux.timeOffsets")
+    if "mount" not in namespaces:
+        for name in ("maskedPaths", "readonlyPaths"):
+            if linux.get(name):
+                raise InvalidConfig("needs a mount namespace in linux.namespaces", path=f"linux.{name}")
+    _check_sysctl(linux.get("sysctl") or {}, namespaces)
+    _check_devices(linux.get("devices") or [])
+
+
+_NAMESPACE_FILES = {"network": "net", "mount": "mnt"}
+_IPC_SYSCTLS = frozenset(
+    f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni")
+) | {"kernel.shm_rmid_forced"}
+_UTS_SYSCTLS = {"kernel.hostname": "hostname", "kernel.domainname": "domainname"}
+
+
+def _check_sysctl(sysctl: dict[str, str], namespaces: dict[str, str]) -> None:
+    for key in sysctl:
+        dotted = key.replace("/", ".")
+        path = f"linux.sysctl.{key}"
+        if dotted in _IPC_SYSCTLS or dotted.startswith("fs.mqueue."):
+            needed = "ipc"
+        elif dotted.startswith("net."):
+            needed = "network"
+        elif dotted in _UTS_SYSCTLS:
+            needed = "uts"
+            if dotted == "kernel.hostname":
+                raise InvalidConfig("is set by the property hostname", path=path)
+        elif dotted.startswith("user.") and "user" in namespaces:
+            continue
+        else:
+            raise InvalidConfig("is not kept apart by any namespace", path=path)
+        if needed not in namespaces:
+            raise InvalidConfig(f"needs a {needed} namespace in linux.namespaces", path=path)
+        if needed == "network" and _is_own_namespace(namespaces["network"]):
+            raise InvalidConfig("would change the host's own network", path=path)
+
+
+def _is_own_namespace(path: str) -> bool:
+    return bool(path) and os.path.samefile(path, "/proc/self/ns/net")
+
+
+def _check_devices(devices: list[dict[str, Any]]) -> None:
+    for index, device in enumerate(devices):
+        if not device["path"].startswith("/"):
+            raise InvalidConfig(f'"{device["path"]}" is not an absolute path', path=f"linux.devices[{index}].path")
+        if device["type"] != "p" and (device.get("major") is None or device.get("minor") is None):
+            raise InvalidConfig("needs major and minor", path=f"linux.devices[{index}]")
+
+
+def _check_hooks(config: dict[str, Any]) -> None:
+    for kind, hooks in (config.get("hooks") or {}).items():
+        for index, hook in enumerate(hooks if isinstance(hooks, list) else []):
+            if not hook["path"].startswith("/"):
+                raise InvalidConfig(f'"{hook["path"]}" is not an absolute path', path=f"hooks.{kind}[{index}].path")
+            if hook.get("timeout") is not None and hook["timeout"] <= 0:
+                raise InvalidConfig("must be above zero", path=f"hooks.{kind}[{index}].timeout")
