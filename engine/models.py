@@ -140,10 +140,14 @@ class ExecRequest(Record):
 
 
 class Endpoint(Record):
-    """A container's place in one network; `ports` have their host ports decided."""
+    """A container's place in one network; `ports` have their host ports decided. `interface`: its name inside
+    the container. `internal`: no way out of the network."""
 
     network: str
+    network_id: str = ""
     bridge: str = ""
+    interface: str = "eth0"
+    internal: bool = False
     address: str = ""
     prefix_length: int = 0
     gateway: str = ""
