@@ -1,0 +1,143 @@
+"""Puts a waiting container on its network, and takes it off again: the path of every start, about a millisecond.
+
+For a single-threaded process (the shim); nothing here keeps state but the sockets that hold the published ports.
+`attach` finishes or undoes. It repairs what it finds missing: a bridge deleted, rules flushed by hand.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from ..errors import Conflict, EngineError, HostUnfit
+from . import links, rules
+from .forwarding import allow_forwarding, allow_loopback
+from .netlink import Netlink, NetlinkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..models import Endpoint, PortMapping
+
+_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+# Bound, never listening: nobody else can take a published port while the container has it, and the kernel
+# gives them back when this process ends, however that happens.
+_held: dict[str, list[socket.socket]] = {}
+
+
+def loopback(pid: int) -> None:
+    """Set up lo in the network namespace of `pid`. Raises EngineError."""
+    try:
+        with Netlink(pid) as inside:
+            links.loopback_up(inside)
+            inside.commit()
+    except OSError as error:
+        raise _failed("loopback", error) from error
+
+
+def attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
+    """Give the container of init `pid` its interface, address, route and published ports.
+
+    Raises EngineError; then nothing of it is left.
+    """
+    try:
+        _attach(pid, container_id, endpoint)
+    except (OSError, EngineError) as error:
+        try:
+            detach(container_id, endpoint)
+        except (OSError, EngineError):
+            pass
+        if isinstance(error, EngineError):
+            raise
+        raise _failed(endpoint.network, error) from error
+
+
+def detach(container_id: str, endpoint: Endpoint) -> None:
+    """Undo `attach`; quiet when there is nothing to undo. Raises EngineError.
+
+    The interface of a container that has ended is left to the kernel, which is taking it down with the
+    namespace; deleting it as well would wait for that.
+    """
+    release_ports(container_id, endpoint)
+    rules.withdraw(endpoint)
+    try:
+        with Netlink() as host:
+            name = links.veth_name(container_id, endpoint.network)
+            link = host.link(name)
+            if link is not None and host.peer_lives(link):
+                links.delete(host, name)
+    except OSError as error:
+        raise _failed(endpoint.network, error) from error
+
+
+def hold_ports(container_id: str, endpoint: Endpoint) -> None:
+    """Bind the host's side of each published port for as long as this process lives. Raises Conflict."""
+    held = _held.setdefault(_key(container_id, endpoint), [])
+    for port in endpoint.ports:
+        kind = _TYPES.get(port.protocol)
+        if kind is None or not port.host_port:
+            continue
+        held.append(_bound(port, kind))
+
+
+def release_ports(container_id: str, endpoint: Endpoint) -> None:
+    """Give the ports of `hold_ports` back."""
+    for holder in _held.pop(_key(container_id, endpoint), ()):
+        holder.close()
+
+
+def _attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
+    hold_ports(container_id, endpoint)
+    name = links.veth_name(container_id, endpoint.network)
+    with Netlink() as host:
+        bridge = host.link(endpoint.bridge)
+        if bridge is not None and bridge.up:
+            index = bridge.index
+        else:
+            index = links.add_bridge(host, endpoint.bridge, endpoint.gateway, endpoint.prefix_length, "")
+        try:
+            links.add_veth(host, name, index, pid, endpoint)
+        except NetlinkError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            # Of the run before, whose namespace the kernel has not yet taken down.
+            links.delete(host, name)
+            links.add_veth(host, name, index, pid, endpoint)
+    with Netlink(pid) as inside:
+        links.loopback_up(inside)
+        links.configure(inside, endpoint)
+    rules.ensure(endpoint)
+    if not endpoint.internal:
+        allow_forwarding(endpoint.bridge)
+    if endpoint.ports:
+        allow_loopback(endpoint.bridge)
+        rules.publish(endpoint)
+
+
+def _bound(port: PortMapping, kind: int) -> socket.socket:
+    address = port.host_ip or "0.0.0.0"
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    holder = socket.socket(family, kind | socket.SOCK_CLOEXEC)
+    try:
+        holder.bind((address, port.host_port))
+    except OSError as error:
+        holder.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Conflict(f"bind for {address}:{port.host_port} failed: port is already allocated") from error
+        reason = os.strerror(error.errno or 0).lower()
+        raise EngineError(f"bind for {address}:{port.host_port} failed: {reason}") from error
+    return holder
+
+
+def _key(container_id: str, endpoint: Endpoint) -> str:
+    return f"{container_id}/{endpoint.network}"
+
+
+def _failed(network: str, error: OSError) -> EngineError:
+    if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+        return HostUnfit(
+            f"network {network}: {error.strerror or error}",
+            hint="The kernel needs bridge, veth and nf_tables, and the engine CAP_NET_ADMIN.",
+        )
+    return EngineError(f"network {network}: {error.strerror or error}")
