@@ -6,8 +6,9 @@ supported machines are little-endian, so an argument's low word comes first.
 
 Effects that are fixed here, because profiles rely on them:
 
-* Rules of one call are alternatives, asked in their order; conditions of one rule must all hold. A rule that
-  has two conditions on the same argument means either of them, as it always did in runc.
+* Rules of one call are alternatives, asked in their order, but one without conditions decides alone wherever
+  it stands (so does libseccomp). Conditions of one rule must all hold; two on the same argument mean either
+  of them, as they always did in runc.
 * A number above every call that the profile names is a call that its author did not know: it gets ENOSYS, so
   that a C library falls back, unless the default action lets calls through or passes them to a supervisor.
 * Unknown names are left out. Calls by an architecture that is not listed end the process.
@@ -60,6 +61,7 @@ _SEES_NEW_CALLS = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT
 # linux/audit.h
 _AUDIT = {"SCMP_ARCH_X86_64": 0xC000003E, "SCMP_ARCH_X86": 0x40000003, "SCMP_ARCH_AARCH64": 0xC00000B7}
 _X32_BIT = 0x40000000
+_X32_FIRST = 512
 _NATIVE = {
     "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
     "aarch64": ("SCMP_ARCH_AARCH64",),
@@ -124,6 +126,10 @@ def _architecture(profile: dict[str, Any], name: str, default: int, x32: bool) -
         block += [(_JGE, 0, 2, _X32_BIT), (_JEQ, 1, 0, 0xFFFFFFFF), (_RET, 0, 0, _KILL_PROCESS)]
     if profile["defaultAction"] not in _SEES_NEW_CALLS:
         block += [(_JGT, 0, 1, max(rules, default=0)), (_RET, 0, 0, _ERRNO | errno.ENOSYS)]
+        # Between the ordinary numbers and those of x32 alone lies where new calls will be.
+        newest = max((number for number in rules if number < _X32_FIRST), default=0)
+        if any(number >= _X32_FIRST for number in rules):
+            rules.update((number, [([], _ERRNO | errno.ENOSYS)]) for number in range(newest + 1, _X32_FIRST))
     return block + _tree(_runs(rules, default))
 
 
@@ -157,17 +163,18 @@ def _tree(runs: list[tuple[int, Block]]) -> Block:
 
 
 def _verdict(rules: list[tuple[list[Any], int]], default: int) -> Block:
-    """The rules of one call, in order, until one without conditions; then the default."""
+    """The verdict without conditions that differs from the default, or else the rules in order, then the default."""
+    for conditions, verdict in rules:
+        if not conditions and verdict != default:
+            return [(_RET, 0, 0, verdict)]
     block: Block = []
     index = 0
     while index < len(rules):
         conditions, verdict = rules[index]
-        if not conditions:
-            return [*block, (_RET, 0, 0, verdict)]
         together = _equalities(rules, index)
         if len(together) > 1:
             block += _one_of(conditions[0][0], together, verdict)
-        else:
+        elif conditions:
             block += _all_of(conditions, verdict)
         index += max(1, len(together))
     return [*block, (_RET, 0, 0, default)]
