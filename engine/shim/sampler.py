@@ -17,7 +17,7 @@ INTERVAL_S = 1.0
 class Sampler:
     def __init__(self, loop: Loop, path: str, container: Container) -> None:
         self._loop = loop
-        self._ring = Ring.create(path)
+        self._ring = Ring.open(path)
         self._meter = Meter(container.cgroup.paths() if container.cgroup else {}, container.pid)
         self._timer: Timer | None = None
         self._stopped = False
