@@ -122,7 +122,7 @@ def _device(text: str) -> Device:
 
 
 def _ulimit(text: str) -> Ulimit:
-    name, equals, limits = text.partition("=")
+    name, _, limits = text.partition("=")
     soft, colon, hard = limits.partition(":")
     try:
         low = int(soft)

@@ -124,7 +124,10 @@ def _size(engine: Engine, container: Container) -> str:
 
 
 def _filtered(engine: Engine, containers: list[Container], filters: Filters) -> list[Container]:
-    created = {key: engine.containers.get(filters[key][-1]).created_ns for key in ("before", "since") if key in filters}
+    created: dict[str, int] = {}
+    for key in ("before", "since"):
+        if key in filters:
+            created[key] = engine.containers.get(filters[key][-1]).created_ns
     return [
         container
         for container in containers

@@ -49,7 +49,8 @@ class Template:
     def render(self, data: object) -> str:
         """The text for one object; raises `UsageError` when it lacks a field that the template names."""
         try:
-            return "".join(part(_Scope(data, {"$": data})) for part in self._parts)
+            scope = _Scope(data, {"$": data})
+            return "".join(part(scope) for part in self._parts)
         except TemplateError as error:
             raise UsageError(f"template: {error}") from None
 

@@ -1,0 +1,66 @@
+"""Fixtures for all tests: an engine of its own, the `pydock` command over it, and a check that nothing is left."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.engine import EngineRoot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.engine import Engine
+
+
+@pytest.fixture(autouse=True)
+def _skip_without_root(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("root") and os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
+@pytest.fixture(scope="session")
+def toolbox_root() -> Iterator[EngineRoot]:
+    """One engine for the session, with the toolbox image made once."""
+    root = EngineRoot()
+    try:
+        root.ok("image", "toolbox", "-q", timeout_s=120)
+        yield root
+    finally:
+        root.close()
+
+
+@pytest.fixture
+def pydock(toolbox_root: EngineRoot) -> Iterator[EngineRoot]:
+    """`pydock.ok("run", …)` over the session's engine; every container is removed afterwards, and nothing may leak."""
+    yield toolbox_root
+    toolbox_root.remove_containers()
+    assert toolbox_root.leaks() == []
+
+
+@pytest.fixture
+def fresh_root() -> Iterator[EngineRoot]:
+    """An engine without images or history."""
+    root = EngineRoot()
+    yield root
+    root.remove_containers()
+    leaks = root.leaks()
+    root.close()
+    assert leaks == []
+
+
+@pytest.fixture
+def engine(pydock: EngineRoot) -> Iterator[Engine]:
+    """The session's engine as a library."""
+    from engine.engine import Engine
+
+    with Engine(str(pydock.root), str(pydock.run_root)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def image(pydock: EngineRoot) -> str:
+    """An image that every engine of these tests has."""
+    return "toolbox"

@@ -1,0 +1,125 @@
+"""An engine of its own for tests: temporary roots, `pydock` over them, a clean-up that tells what leaked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYDOCK = (sys.executable, "-c", "from engine.cli.main import main; main()")
+TIMEOUT_S = 60
+
+
+class EngineRoot:
+    """A data root and a run root; `close()` removes everything that was made under them."""
+
+    def __init__(self) -> None:
+        # short, because sockets lie below it
+        base = Path(tempfile.mkdtemp(prefix="pydock-"))
+        self.base = base
+        self.root = base / "lib"
+        self.run_root = base / "run"
+        self.environment = {
+            **os.environ,
+            "PYDOCK_ROOT": str(self.root),
+            "PYDOCK_RUN_ROOT": str(self.run_root),
+            "PYTHONPATH": str(REPOSITORY),
+            "XDG_STATE_HOME": str(base / "state"),
+            "TERM": "xterm-256color",
+        }
+
+    def pydock(
+        self,
+        *words: str,
+        input: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        environment: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end; standard input is empty unless given."""
+        return subprocess.run(
+            [*PYDOCK, *words],
+            env={**self.environment, **(environment or {})},
+            input=input if input is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def ok(self, *words: str, input: str | None = None, timeout_s: float = TIMEOUT_S) -> str:
+        """Run a command that has to succeed; its standard output without the last line break."""
+        done = self.pydock(*words, input=input, timeout_s=timeout_s)
+        assert done.returncode == 0, f"pydock {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout.rstrip("\n")
+
+    def popen(self, *words: str, **options: object) -> subprocess.Popen[bytes]:
+        """Start a command in the background with pipes; the caller waits for it."""
+        settings: dict[str, object] = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "env": self.environment,
+            **options,
+        }
+        return subprocess.Popen([*PYDOCK, *words], **settings)  # type: ignore[call-overload, no-any-return]
+
+    def remove_containers(self) -> None:
+        """Remove every container, running or not."""
+        names = self.pydock("ps", "-aq", "--no-trunc").stdout.split()
+        if names:
+            self.pydock("rm", "-f", "-v", *names)
+
+    def leaks(self) -> list[str]:
+        """What the kernel still has of containers of this root: mounts, cgroups, processes."""
+        found = [f"mount {target}" for target in self._mounts()]
+        ids = {path.name for path in (self.root / "containers").glob("*")}
+        found += [f"container folder {name}" for name in sorted(ids)]
+        found += [f"process {pid}: {line}" for pid, line in self._processes() if "zygote/main.py" not in line]
+        return found
+
+    def close(self) -> None:
+        """Remove all: containers, the zygote, mounts, files. Safe to call twice."""
+        if not self.base.exists():
+            return
+        if self.root.exists():
+            self.remove_containers()
+        for pid, _ in self._processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for target in sorted(self._mounts(), reverse=True):
+            subprocess.run(["umount", "-l", target], check=False, capture_output=True)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def _mounts(self) -> list[str]:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        targets = [line.split()[4] for line in lines]
+        return [target for target in targets if target.startswith(f"{self.base}/")]
+
+    def _processes(self) -> Iterator[tuple[int, str]]:
+        """Processes whose command line names the run root: the zygote and the shims."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            except OSError:
+                continue
+            if str(self.run_root) in line and int(folder.name) != os.getpid():
+                yield int(folder.name), line
+
+
+def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait for a state that nothing announces; fails with its name when it does not come."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, f"waited {timeout_s} s for: {what}"
+        time.sleep(0.02)
