@@ -27,9 +27,9 @@ from .model import take_snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
-    from engine.engine import Engine
     from textual.message_pump import MessagePump
 
+    from engine.engine import Engine
     from engine.events import Subscription
     from engine.models import Event, LogLine
 

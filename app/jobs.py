@@ -45,6 +45,7 @@ class Job:
         self.hint = ""
         self.stopped = False
         self.latest: dict[str, PullProgress] = {}
+        self.ended = asyncio.Event()
 
     @property
     def running(self) -> bool:
@@ -99,6 +100,10 @@ class Jobs:
         """Ask a job to stop; it ends soon."""
         job.stopped = True
 
+    async def finished(self, job: Job) -> None:
+        """Wait for its end."""
+        await job.ended.wait()
+
     def clear(self) -> None:
         """Forget the finished ones."""
         self._model.jobs = [job for job in self._model.jobs if job.running]
@@ -125,6 +130,7 @@ class Jobs:
             drawing.cancel()
             job.draw()
             job.finished_ns = time.time_ns()
+        job.ended.set()
         job.bars.finish(job.error or "done", failed=bool(job.error))
         self._target.post_message(JobChanged(job))
 

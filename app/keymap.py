@@ -17,6 +17,7 @@ from textual.binding import Binding
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
 
@@ -39,6 +40,8 @@ def _group(context: str, *rows: tuple[str, str, str, str, str]) -> tuple[Key, ..
 
 KEYS: tuple[Key, ...] = (
     Key("app.quit", "ctrl+q", "quit", "quit", "Quit (containers run on)", "app", priority=True),
+    # Not a priority binding, unlike Textual's own: ctrl+p belongs to a live terminal.
+    Key("palette", "colon,ctrl+p", "command_palette", "palette", "Command palette", "app"),
     *_group(
         "dashboard",
         ("pane.next", "tab", "next_pane", "next pane", "Next pane"),
@@ -53,7 +56,6 @@ KEYS: tuple[Key, ...] = (
         ("tab.previous", "left_square_bracket,shift+left", "tab(-1)", "tab", "Previous tab"),
         ("tab.next", "right_square_bracket,shift+right", "tab(1)", "tab", "Next tab"),
         ("filter", "slash", "filter", "filter", "Filter the list, or search in the pane"),
-        ("palette", "colon,ctrl+p", "palette", "palette", "Command palette"),
         ("help", "question_mark,f1,h", "help", "help", "This help"),
         ("jump", "ctrl+o", "jump", "jump", "Jump to a pane by letter"),
         ("zoom", "z", "zoom", "zoom", "Zoom the focused pane"),
@@ -61,6 +63,8 @@ KEYS: tuple[Key, ...] = (
         ("layout.smaller", "underscore", "resize(-1)", "smaller", "Give the focused side less room"),
         ("detail.down", "J", "scroll_detail(3)", "scroll", "Scroll the detail pane down"),
         ("detail.up", "K", "scroll_detail(-3)", "scroll", "Scroll the detail pane up"),
+        ("window.shorter", "less_than_sign", "window(-1)", "shorter", "Graphs: a shorter time"),
+        ("window.longer", "greater_than_sign", "window(1)", "longer", "Graphs: a longer time"),
         ("mouse", "M", "mouse", "mouse", "Hand the mouse to the terminal, or take it back"),
         ("screenshot", "f8", "picture", "picture", "Save the screen as an SVG file"),
         ("redraw", "ctrl+l", "redraw", "redraw", "Draw the whole screen again"),
@@ -89,48 +93,46 @@ KEYS: tuple[Key, ...] = (
         ("container.menu", "x", "menu", "more", "All actions on it"),
         ("view.all", "A", "toggle_all", "all", "Show all, or the running ones only"),
         ("view.sort", "S", "sort", "sort", "Sort by the next column"),
-        ("mark", "space", "mark", "mark", "Mark; actions then take all the marked"),
-        ("mark.range", "v", "mark_range", "mark range", "Mark from the last mark to here"),
-        ("mark.all", "asterisk", "mark_all", "mark all", "Mark all that are shown, or none"),
         ("mark.bulk", "b", "menu", "bulk", "Actions on all the marked"),
     ),
     *_group(
         "images",
-        ("image.run", "r,n,enter", "run", "run", "Run a container from it"),
-        ("image.pull", "p", "pull", "pull", "Pull an image"),
-        ("image.toolbox", "t", "toolbox", "toolbox", "Make the toolbox image from this machine's tools"),
-        ("image.tag", "T", "tag", "tag", "Give it one more name"),
-        ("image.remove", "d,delete", "remove", "remove", "Remove"),
-        ("image.inspect", "i", "show('inspect')", "inspect", "Everything about it, as JSON"),
-        ("image.layers", "l", "show('layers')", "layers", "Its layers"),
-        ("image.copy", "y", "copy", "copy", "Copy its name, id, digest"),
+        ("image.run", "r,n", "screen.image('run')", "run", "Run a container from it"),
+        ("image.pull", "p", "screen.image('pull')", "pull", "Pull an image"),
+        (
+            "image.toolbox",
+            "t",
+            "screen.image('toolbox')",
+            "toolbox",
+            "Make toolbox from this machine's own tools",
+        ),
+        ("image.tag", "T", "screen.image('tag')", "tag", "Give it one more name"),
+        ("image.remove", "d,delete", "screen.image('remove')", "remove", "Remove"),
+        ("image.inspect", "i", "screen.show('inspect')", "inspect", "Everything about it, as JSON"),
+        ("image.layers", "l", "screen.show('layers')", "layers", "Its layers"),
+        ("image.copy", "y", "screen.copy", "copy", "Copy its name, id, digest"),
     ),
     *_group(
         "volumes",
-        ("volume.create", "n", "create", "new", "Create a volume"),
-        ("volume.remove", "d,delete", "remove", "remove", "Remove"),
-        ("volume.copy", "y", "copy", "copy", "Copy its name or path"),
+        ("volume.create", "n", "screen.volume('create')", "new", "Create a volume"),
+        ("volume.remove", "d,delete", "screen.volume('remove')", "remove", "Remove"),
+        ("volume.copy", "y", "screen.copy", "copy", "Copy its name or path"),
     ),
     *_group(
         "networks",
-        ("network.copy", "y", "copy", "copy", "Copy its name, subnet, gateway"),
+        ("network.copy", "y", "screen.copy", "copy", "Copy its name, subnet, gateway"),
     ),
     *_group(
         "jobs",
-        ("job.pull", "p", "pull", "pull", "Pull an image"),
-        ("job.cancel", "d,delete", "cancel", "cancel", "Stop the job"),
-        ("job.clear", "C", "clear", "clear", "Forget the finished ones"),
-    ),
-    *_group(
-        "overview",
-        ("window.shorter", "less_than_sign", "window(-1)", "shorter", "Graphs: a shorter time"),
-        ("window.longer", "greater_than_sign", "window(1)", "longer", "Graphs: a longer time"),
+        ("job.pull", "p", "screen.image('pull')", "pull", "Pull an image"),
+        ("job.cancel", "d,delete", "screen.job('cancel')", "cancel", "Stop the job"),
+        ("job.clear", "C", "screen.job('clear')", "clear", "Forget the finished ones"),
     ),
     *_group(
         "terminals",
-        ("terminal.close", "d,delete", "close_terminal", "close", "Close this terminal pane"),
-        ("terminal.larger", "ctrl+right,ctrl+down", "tile(1)", "larger", "More room for this terminal"),
-        ("terminal.smaller", "ctrl+left,ctrl+up", "tile(-1)", "smaller", "Less room for this terminal"),
+        ("terminal.close", "d,delete", "screen.close_terminal", "close", "Close this terminal pane"),
+        ("terminal.larger", "ctrl+right,ctrl+down", "screen.tile(1)", "larger", "More room for this terminal"),
+        ("terminal.smaller", "ctrl+left,ctrl+up", "screen.tile(-1)", "smaller", "Less room for this terminal"),
     ),
 )
 
@@ -144,7 +146,6 @@ CONTEXT_TITLES = {
     "volumes": "Volumes",
     "networks": "Networks",
     "jobs": "Jobs",
-    "overview": "Overview",
     "terminals": "Terminals, while not live",
 }
 
@@ -277,8 +278,10 @@ def clashes(keymap: Keymap) -> list[tuple[str, str, str]]:
     return found
 
 
-def read_keymap(path: Path, preset: str) -> Keymap:
+def read_keymap(path: Path, preset: str, widget_ids: Container[str] = ()) -> Keymap:
     """The preset with the user's file over it; the file may name a preset of its own and a table [keys].
+
+    `widget_ids`: ids of the widgets' own bindings, which the file can change too.
 
     Raises ConfigurationError naming the file and the id: unknown ids, no string, a key that another action has.
     """
@@ -294,7 +297,7 @@ def read_keymap(path: Path, preset: str) -> Keymap:
     if not isinstance(own, dict):
         raise ConfigurationError(f"{path}: keys is not a table", hint='write [keys], then "container.pause" = "P"')
     for id, keys in own.items():
-        if id not in _BY_ID:
+        if id not in _BY_ID and id not in widget_ids:
             raise ConfigurationError(f"{path}: no action {id!r}", hint="? in the program lists the ids")
         if not isinstance(keys, str) or not keys.strip():
             raise ConfigurationError(f"{path}: {id} = {keys!r} is no key", hint='write "ctrl+t" or "t,f5"')

@@ -13,9 +13,8 @@ from .track import Track
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.stats.sample import Sample
-
     from engine.models import Container, Event, Image, Network, Volume
+    from engine.stats.sample import Sample
 
     from .jobs import Job
     from .presentation.readings import Reading
@@ -125,7 +124,7 @@ class Model:
         trend = self._trend(container_id)
         if not trend:
             trend.extend(point.cpu for _, point in track.points)
-            self._last.setdefault(container_id, track.last)  # type: ignore[arg-type]
+            self._last.setdefault(container_id, track.last)
             if track.points:
                 self.usage.setdefault(container_id, track.points[-1][1])
 

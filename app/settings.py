@@ -47,8 +47,20 @@ class Settings:
     """Per action (start stop restart pause kill remove): never, running (ask when it runs), always."""
 
 
-def read_settings(path: Path) -> Settings:
-    """The settings in this file over the defaults; no file is fine. Raises ConfigurationError."""
+def read_settings(
+    path: Path, *, theme: str | None = None, ascii: bool | None = None, keymap: str | None = None
+) -> Settings:
+    """The file over the defaults, and what is not None over both; no file is fine. Raises ConfigurationError."""
+    settings = _read_file(path)
+    return replace(
+        settings,
+        theme=settings.theme if theme is None else theme,
+        ascii=settings.ascii if ascii is None else ascii,
+        keymap=settings.keymap if keymap is None else keymap,
+    )
+
+
+def _read_file(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,0 +1,105 @@
+"""The Textual application: themes, the palette, and the order in which things close."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+
+from .bridge import Bridge
+from .errors import ConfigurationError
+from .keymap import bindings
+from .model import Model
+from .palette import PydockCommands
+from .screens.dashboard import DashboardScreen
+from .settings import Remembered
+from .widgets.terminal import TerminalPane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from textual.binding import BindingType
+    from textual.theme import Theme
+
+    from engine.engine import Engine
+
+    from .keymap import Keymap
+    from .model import Snapshot
+    from .settings import Settings
+
+
+class PydockApp(App[None]):
+    """One screen over one engine. The engine is the caller's to close, after `run` has returned."""
+
+    TITLE = "pydock"
+    CSS_PATH = "styles/pydock.tcss"
+    COMMANDS = {PydockCommands}
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        settings: Settings,
+        keymap: Keymap,
+        themes: Mapping[str, Theme],
+        snapshot: Snapshot | None = None,
+        remembered: Remembered | None = None,
+        state_file: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = Model(snapshot)
+        self.bridge = Bridge(engine, self.model)
+        self.settings = settings
+        self.keymap_in_force = keymap
+        self.mouse_is_ours = True
+        self._state_file = state_file
+        for theme in themes.values():
+            self.register_theme(theme)
+        if settings.theme not in self.available_themes:
+            raise ConfigurationError(
+                f"no theme {settings.theme!r}", hint=f"for example {', '.join(themes)} (--theme, settings.toml)"
+            )
+        self.theme = settings.theme
+        self.set_keymap(keymap.overrides)
+        self.dashboard = DashboardScreen(self.bridge, self.model, settings, keymap, remembered or Remembered())
+
+    def get_default_screen(self) -> DashboardScreen:
+        return self.dashboard
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A live terminal gets every key, ctrl+q and ctrl+p too: they are Docker's detach keys."""
+        if action in ("quit", "command_palette", "help_quit") and self.in_live_terminal:
+            return False
+        return super().check_action(action, parameters)
+
+    @property
+    def in_live_terminal(self) -> bool:
+        """Whether keys go to a program in a container."""
+        return isinstance(self.focused, TerminalPane) and self.focused.live
+
+    async def action_quit(self) -> None:
+        """Leave; asks when something runs. Nothing stops."""
+        self.run_worker(self._leave(), group="quit", exclusive=True, exit_on_error=False)
+
+    async def _leave(self) -> None:
+        from .modals.confirm import QuitDialog
+
+        running = sum(container.state in ("running", "paused") for container in self.model.containers.values())
+        jobs = sum(job.running for job in self.model.jobs)
+        if (running or jobs) and not await self.push_screen_wait(QuitDialog(running, jobs)):
+            return
+        self.exit()
+
+    async def on_unmount(self) -> None:
+        """Detach from everything: sessions first, then events and threads."""
+        from .settings import write_remembered
+
+        for job in self.model.jobs:
+            job.stopped = True
+        if self._state_file is not None:
+            write_remembered(self._state_file, self.dashboard.remember())
+        self.dashboard.dock.detach_all()
+        self.bridge.close()
