@@ -73,6 +73,7 @@ def detach(container_id: str, endpoint: Endpoint) -> None:
 
 def hold_ports(container_id: str, endpoint: Endpoint) -> None:
     """Bind the host's side of each published port for as long as this process lives. Raises Conflict."""
+    release_ports(container_id, endpoint)
     held = _held.setdefault(_key(container_id, endpoint), [])
     for port in endpoint.ports:
         kind = _TYPES.get(port.protocol)

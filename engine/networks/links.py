@@ -49,6 +49,9 @@ def add_bridge(host: Netlink, name: str, gateway: str, prefix_length: int, told:
     link = host.link(name)
     if link is None:
         raise NetlinkError(errno.ENODEV, f"bridge {name} has vanished")
+    add_address(host, link.index, gateway, prefix_length, name)
+    _commit_new(host)
+    # The owner's mark comes last: a bridge that has it is whole.
     options = netlink.text(netlink.IFLA_IFALIAS, told) if told else b""
     host.queue(
         netlink.RTM_SETLINK,
@@ -57,8 +60,6 @@ def add_bridge(host: Netlink, name: str, gateway: str, prefix_length: int, told:
         f"set up bridge {name}",
     )
     host.commit()
-    add_address(host, link.index, gateway, prefix_length, name)
-    _commit_new(host)
     return link.index
 
 
@@ -83,7 +84,8 @@ def add_veth(host: Netlink, name: str, bridge_index: int, pid: int, endpoint: En
     host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make veth {name} for process {pid}")
     up = netlink.link_header(up=True) + netlink.text(netlink.IFLA_IFNAME, name)
     # Hairpin: with br_netfilter a container that calls its own published port comes back out of its own port.
-    host.queue(netlink.RTM_SETLINK, 0, up + _HAIRPIN + _NO_IPV6_ADDRESS, f"set up {name}")
+    # RTM_NEWLINK and not RTM_SETLINK, which ignores the options of a bridge's port.
+    host.queue(netlink.RTM_NEWLINK, 0, up + _HAIRPIN + _NO_IPV6_ADDRESS, f"set up {name}")
     host.commit()
 
 

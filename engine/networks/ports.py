@@ -1,0 +1,148 @@
+"""Which port of the host stands for a published port, and who has it when it cannot be had.
+
+Decided in the transaction that writes the endpoint. The kernel has the last word: the shim binds each port when it
+attaches the container (`attach.hold_ports`), and so finds out what was taken since.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+
+from ..errors import Conflict, EngineError
+from ..models import PortMapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+FIRST, LAST = 49153, 65535
+
+#: (protocol, host address, port) -> name of the container
+Taken = dict[tuple[str, str, int], str]
+
+_EVERYWHERE = ("", "0.0.0.0")
+_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+
+def wanted(published: tuple[PortMapping, ...], exposed: Iterable[str], *, publish_all: bool) -> list[PortMapping]:
+    """What to publish: the request's ports and, with -P, every exposed one ("80/tcp") not among them."""
+    chosen = list(published)
+    if publish_all:
+        known = {(port.container_port, port.protocol) for port in published}
+        for entry in exposed:
+            number, _, protocol = entry.partition("/")
+            if not re.fullmatch(r"[0-9]{1,5}", number, re.ASCII):
+                continue
+            port = PortMapping(container_port=int(number), protocol=protocol or "tcp")
+            if (port.container_port, port.protocol) not in known:
+                chosen.append(port)
+    return chosen
+
+
+def decide(
+    asked: list[PortMapping], taken: Taken, probe: Callable[[PortMapping], bool] | None = None
+) -> tuple[PortMapping, ...]:
+    """The same ports with their host ports; adds them to `taken`. Raises Conflict naming the holder.
+
+    Given ports come first, so that a random one does not take them. `probe` tells whether the host's side is free.
+    """
+    is_free = probe or bindable
+    decided: dict[int, PortMapping] = {}
+    for index, port in enumerate(asked):
+        if port.host_port:
+            holder = _holder(port, taken)
+            if holder or not is_free(port):
+                raise _allocated(port, holder)
+            decided[index] = _note(port, taken)
+    for index, port in enumerate(asked):
+        if not port.host_port:
+            decided[index] = _note(_free(port, taken, is_free), taken)
+    return tuple(decided[index] for index in range(len(asked)))
+
+
+def bindable(port: PortMapping) -> bool:
+    """Whether a socket can be bound there now. Raises EngineError for an address that the host has not."""
+    kind = _TYPES.get(port.protocol)
+    if kind is None:
+        return True
+    address = port.host_ip or "0.0.0.0"
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, kind | socket.SOCK_CLOEXEC) as probe:
+        try:
+            probe.bind((address, port.host_port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            reason = os.strerror(error.errno or 0).lower()
+            raise EngineError(f"bind for {address}:{port.host_port} failed: {reason}") from error
+    return True
+
+
+def process_on(port: PortMapping) -> str:
+    """The program that has the port, as "nginx (pid 12)"; empty when it cannot be told."""
+    inodes = set()
+    for family in ("", "6"):
+        try:
+            with open(f"/proc/net/{port.protocol}{family}", encoding="ascii") as table:
+                rows = [line.split() for line in table][1:]
+        except OSError:
+            continue
+        for row in rows:
+            # A TCP socket holds the port in LISTEN, or CLOSE when it is bound and no more.
+            local_port = int(row[1].rpartition(":")[2], 16)
+            if local_port == port.host_port and (port.protocol != "tcp" or row[3] in ("0A", "07")):
+                inodes.add(f"socket:[{row[9]}]")
+    inodes.discard("socket:[0]")
+    return _owner(inodes) if inodes else ""
+
+
+def _owner(inodes: set[str]) -> str:
+    for pid in os.listdir("/proc"):
+        if not pid.isdigit():
+            continue
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                if os.readlink(f"/proc/{pid}/fd/{fd}") in inodes:
+                    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                        return f"{file.read().strip()} (pid {pid})"
+        except OSError:
+            continue
+    return ""
+
+
+def _holder(port: PortMapping, taken: Taken) -> str:
+    for (protocol, address, number), name in taken.items():
+        if (
+            protocol == port.protocol
+            and number == port.host_port
+            and (address == port.host_ip or address in _EVERYWHERE or port.host_ip in _EVERYWHERE)
+        ):
+            return name
+    return ""
+
+
+def _free(port: PortMapping, taken: Taken, is_free: Callable[[PortMapping], bool]) -> PortMapping:
+    count = LAST - FIRST + 1
+    start = int.from_bytes(os.urandom(4), "big") % count
+    for step in range(count):
+        candidate = port.replace(host_port=FIRST + (start + step) % count)
+        if not _holder(candidate, taken) and is_free(candidate):
+            return candidate
+    raise EngineError(f"all ports from {FIRST} to {LAST} are allocated")
+
+
+def _note(port: PortMapping, taken: Taken) -> PortMapping:
+    taken[port.protocol, port.host_ip, port.host_port] = "this container"
+    return port
+
+
+def _allocated(port: PortMapping, holder: str) -> Conflict:
+    who = f"container {holder}" if holder and holder != "this container" else holder or process_on(port)
+    by = f" by {who}" if who else ""
+    return Conflict(
+        f"bind for {port.host_ip or '0.0.0.0'}:{port.host_port} failed: port is already allocated{by}",
+        hint="Publish on another port, or leave the host's port out to get a free one.",
+    )
