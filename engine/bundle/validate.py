@@ -13,6 +13,7 @@ import signal
 
 from ..errors import InvalidRequest
 from .capabilities import resolve as resolve_capabilities
+from .names import PATTERN, check_name
 from .namespaces import modes
 from .process import no_new_privileges
 from .resources import swap_is_counted
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from ..models import CreateRequest, Mount, Resources
 
 MEMORY_MIN = 6 << 20
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
 
 _ULIMITS = frozenset(
-    ("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc")
-    + ("rss", "rtprio", "rttime", "sigpending", "stack")
+    (
+        *("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc"),
+        *("rss", "rtprio", "rttime", "sigpending", "stack"),
+    )
 )
 _KERNEL_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
@@ -39,7 +41,7 @@ _RESTART_NAMES = ("", "no", "on-failure", "always", "unless-stopped")
 def validate(request: CreateRequest) -> None:
     """Raise InvalidRequest for the first thing that is wrong."""
     if request.name:
-        check_name(request.name, "container")
+        name(request.name)
     for entry in request.env:
         if not entry or entry.startswith("="):
             raise InvalidRequest(f'invalid environment variable: "{entry}"')
@@ -73,10 +75,9 @@ def command(vector: tuple[str, ...], image: str) -> None:
         raise InvalidRequest("an argument of the command contains a zero byte")
 
 
-def check_name(name: str, kind: str) -> None:
-    """Names of containers, networks and volumes share one grammar."""
-    if not NAME.fullmatch(name):
-        raise InvalidRequest(f'invalid {kind} name "{name}": only [a-zA-Z0-9][a-zA-Z0-9_.-]+ is allowed')
+def name(text: str) -> None:
+    """The name of a container. Raises InvalidRequest."""
+    check_name(text, "container")
 
 
 def warnings(request: CreateRequest) -> tuple[str, ...]:
@@ -202,7 +203,7 @@ def _check_mount(mount: Mount) -> None:
     if mount.type == "bind" and not mount.source.startswith("/"):
         raise InvalidRequest(f"invalid mount path: '{mount.source}' mount path must be absolute")
     if mount.type == "volume" and mount.source:
-        if not NAME.fullmatch(mount.source):
+        if not PATTERN.fullmatch(mount.source):
             raise InvalidRequest(
                 f'"{mount.source}" includes invalid characters for a local volume name, only '
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed',

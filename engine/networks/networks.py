@@ -12,10 +12,6 @@ import time
 
 from ..errors import EngineError, InvalidRequest, NetworkNotFound
 from ..models import Endpoint, Network
-from . import ipam, ports
-from .address import mac_of, parse_subnet
-from .claim import HostLock, claim, give_up
-from .netlink import Netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +20,7 @@ if TYPE_CHECKING:
     from ..models import CreateRequest
     from ..paths import Paths
     from ..store import Store, Transaction
+    from .ports import Taken
 
 PREDEFINED = ("bridge", "host", "none")
 
@@ -109,6 +106,12 @@ class Networks:
         """
         if request.network in ("host", "none") or request.network.startswith("container:"):
             return ()
+        # What only a start needs is imported by it: `pydock ps` opens the engine too.
+        from . import ipam, ports
+        from .address import mac_of, parse_subnet
+        from .claim import HostLock, claim
+        from .netlink import Netlink
+
         asked = ports.wanted(request.ports, exposed_ports, publish_all=request.publish_all)
         self._ensure_predefined()
         try:
@@ -154,6 +157,9 @@ class Networks:
     def teardown(self) -> None:
         """Take away the bridges and rules of networks that no container is on; they are made again when
         needed. For clearing up: the end of an engine's data root, `prune`, tests."""
+        from .claim import HostLock, give_up
+        from .netlink import Netlink
+
         try:
             with HostLock(), Netlink() as host:
                 used = {row[0] for row in self._store.query("SELECT DISTINCT network FROM endpoints")}
@@ -219,12 +225,12 @@ def _addresses(tx: Transaction, network: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _taken_ports(tx: Transaction) -> ports.Taken:
+def _taken_ports(tx: Transaction) -> Taken:
     rows = tx.execute(
         "SELECT coalesce(c.name, substr(e.container_id, 1, 12)), e.document FROM endpoints e"
         " LEFT JOIN containers c ON c.id = e.container_id WHERE json_array_length(e.document, '$.ports') > 0"
     ).fetchall()
-    taken: ports.Taken = {}
+    taken: Taken = {}
     for name, document in rows:
         for port in Endpoint.from_json(json.loads(document)).ports:
             taken[port.protocol, port.host_ip, port.host_port] = name

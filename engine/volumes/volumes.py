@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from ..bundle.validate import check_name
+from ..bundle.names import check_name
 from ..errors import EngineError, InUse, VolumeNotFound
 from ..models import Volume
 
