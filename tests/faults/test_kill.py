@@ -45,7 +45,9 @@ from engine.engine import Engine
 from engine.models import CreateRequest
 engine = Engine(sys.argv[1], sys.argv[2])
 for name in ("one", "two", "three"):
-    script = "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.02; done; exit 6" if name == "one" else "sleep 1000"
+    script = "sleep 1000"
+    if name == "one":
+        script = "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.02; done; exit 6"
     made = engine.containers.create(CreateRequest(image=sys.argv[3], name=name, command=("sh", "-c", script)))
     engine.containers.start(made.id)
 print("ready", flush=True)
@@ -152,4 +154,4 @@ def test_a_start_goes_on_when_its_host_is_killed_at_any_moment(engine: Engine, i
             other.containers.remove(container.id, force=True)
         other.sweep()
         assert other.store.query("SELECT * FROM endpoints") == []
-    assert [name for name in os.listdir(engine.paths.containers)] == []
+    assert os.listdir(engine.paths.containers) == []
