@@ -379,6 +379,9 @@ class LiveTable(ScrollView, can_focus=True):
     def _resize_content(self) -> None:
         height = len(self._rows) + self._show_header if self._rows else 0
         self.virtual_size = Size(self.size.width, height)
+        if self.show_vertical_scrollbar:
+            # A bar that has just appeared has missed the moves before.
+            self.vertical_scrollbar.position = self.scroll_y
 
     def _refresh_changed(self, before: Sequence[Row]) -> None:
         top = self.scroll_offset.y
