@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_privileged_opens_everything(bench: Bench) -> None:
 
 
 def test_network_modes(bench: Bench) -> None:
-    def kinds(**request: object) -> set[str]:
+    def kinds(**request: Any) -> set[str]:
         return {entry["type"] for entry in bench.build(**request)["linux"]["namespaces"]}
 
     assert "network" not in kinds(network="host")
