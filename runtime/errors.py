@@ -15,6 +15,12 @@ class RuntimeFault(Exception):
         self.path = path
         self.hint = hint
 
+    def __str__(self) -> str:
+        """The whole line: path and message, without saying a path twice."""
+        if not self.path or self.path in self.message:
+            return self.message
+        return f"{self.path}: {self.message}"
+
 
 class InvalidConfig(RuntimeFault):
     """config.json, process.json or resources are wrong; `path` is the JSON path (`linux.namespaces[2].type`)."""

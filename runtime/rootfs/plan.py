@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from ..errors import InvalidConfig
-from ..kernel import constants as k
 from ..spec import items
 from .options import MountOptions, parse_options
 
@@ -87,7 +86,3 @@ def _check_proc(fs_type: str, destination: str, place: str) -> None:
 def may_cover_procfs(mount: PlannedMount) -> bool:
     """Whether this mount is one of those allowed on top of a procfs."""
     return mount.destination in _PROC_FILES
-
-
-def is_real_procfs(filesystem_magic: int) -> bool:
-    return filesystem_magic == k.PROC_SUPER_MAGIC

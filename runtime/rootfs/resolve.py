@@ -25,6 +25,11 @@ def open_in_root(root_fd: int, path: str, flags: int = os.O_PATH, *, symlinks: b
     return calls.openat2(root_fd, path.lstrip("/") or ".", flags, resolve=resolve)
 
 
+def open_root() -> int:
+    """An O_PATH descriptor of this process's own root."""
+    return os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
 def make_target(root_fd: int, path: str, *, directory: bool, symlinks: bool = True) -> tuple[int, bool]:
     """An O_PATH descriptor of a mount point, made with its parents where missing, and whether it was made.
 

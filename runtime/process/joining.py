@@ -1,0 +1,189 @@
+"""`exec`, seen from the creator: a further process in the container, as a direct child of the caller.
+
+The caller switches the pid namespace of its children for the moment of the clone, so that one fork is enough.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .. import namespaces
+from ..cgroups import Cgroup
+from ..errors import InvalidConfig, SetupFailed
+from ..kernel import calls, sockets
+from ..kernel import constants as k
+from ..spec import section
+from . import messages
+from .become import Program
+from .creation import write_pid_file
+from .messages import Channel, channel_pair
+from .setns import Joining
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SIGKILL = 9
+
+
+class Process:
+    """A process that `exec` has started. `console_fd` (or -1) belongs to the caller."""
+
+    __slots__ = ("console_fd", "pid")
+
+    def __init__(self, pid: int, console_fd: int) -> None:
+        self.pid = pid
+        self.console_fd = console_fd
+
+
+def join(
+    init_pid: int,
+    data: dict[str, Any],
+    process: dict[str, Any],
+    cgroup: Cgroup | None,
+    *,
+    state_directory: str,
+    container_id: str,
+    stdio: tuple[int, int, int] | None,
+    want_console: bool,
+    console_socket: str,
+    pid_file: str,
+    preserve_fds: int,
+    parent_death_signal: int,
+    cgroup_path: str,
+) -> Process:
+    """Start `process` in the container; returns when its program has been executed. Raises as `Container.exec`."""
+    calls.assert_single_thread()
+    terminal = bool(process.get("terminal"))
+    if terminal and not (want_console or console_socket):
+        raise InvalidConfig(
+            "a terminal needs someone to take it", path="process.terminal", hint="Give --console-socket."
+        )
+    linux = section(data.get("config") or {}, "linux")
+    program = Program(
+        process,
+        filter_program=_read_filter(state_directory),
+        filter_flags=section(data, "filter").get("flags") or 0,
+        filter_listener=section(data, "filter").get("listener") or "",
+        preserve_fds=preserve_fds,
+        parent_death_signal=parent_death_signal,
+        domain=section(linux, "personality").get("domain") or "",
+    )
+    pidfd = os.pidfd_open(init_pid)
+    console_socket_fd = root_fd = -1
+    ours, theirs = channel_pair()
+    pid = 0
+    started = False
+    try:
+        if terminal and console_socket:
+            console_socket_fd = sockets.connect_stream(console_socket)
+        flags = namespaces.differing(init_pid)
+        if not flags & k.CLONE_NEWNS:
+            root_fd = os.open(f"/proc/{init_pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        joining = Joining(
+            program,
+            theirs,
+            pidfd,
+            flags,
+            root_fd=root_fd,
+            stdio=stdio,
+            want_terminal=terminal,
+            console_socket_fd=console_socket_fd,
+            keyring="",
+        )
+        pid = _clone_into(pidfd, flags)
+        if pid == 0:
+            ours.close()
+            joining.run()
+        theirs.close()
+        _enter_cgroup(cgroup, cgroup_path, pid)
+        console_fd = _converse(ours, pid)
+        started = True
+    finally:
+        os.close(pidfd)
+        for fd in (console_socket_fd, root_fd):
+            if fd >= 0:
+                os.close(fd)
+        ours.close()
+        theirs.close()
+        if pid and not started:
+            try:
+                os.kill(pid, _SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+    if pid_file:
+        write_pid_file(pid_file, pid)
+    return Process(pid, console_fd)
+
+
+def _clone_into(pidfd: int, flags: int) -> int:
+    """Clone with the child in the pid namespace of the container, when that is another one."""
+    if not flags & k.CLONE_NEWPID:
+        return calls.clone(0)
+    own_fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        calls.setns(pidfd, k.CLONE_NEWPID)
+        try:
+            return calls.clone(0)
+        finally:
+            calls.setns(own_fd, k.CLONE_NEWPID)
+    finally:
+        os.close(own_fd)
+
+
+def _enter_cgroup(cgroup: Cgroup | None, cgroup_path: str, pid: int) -> None:
+    if cgroup is None:
+        return
+    if cgroup_path:
+        cgroup = below(cgroup, cgroup_path)
+    cgroup.add(pid)
+
+
+def below(cgroup: Cgroup, cgroup_path: str) -> Cgroup:
+    """A cgroup that exists beneath the container's: "path", or "controller[,controller]:path" for one hierarchy."""
+    controllers, colon, path = cgroup_path.rpartition(":")
+    wanted = set(controllers.split(",")) if colon else set()
+    paths = {}
+    for name, directory in cgroup.paths().items():
+        if wanted and name not in wanted:
+            paths[name] = directory
+            continue
+        target = os.path.normpath(f"{directory}/{path}")
+        if not (target == directory or target.startswith(directory + "/")) or not os.path.isdir(target):
+            raise SetupFailed(f'the container has no cgroup "{path}"', path=target)
+        paths[name] = target
+    return Cgroup.from_paths(paths)
+
+
+def _converse(channel: Channel, pid: int) -> int:
+    """Until the program has been executed; the terminal's master, or -1."""
+    try:
+        channel.send(messages.IN_CGROUP, str(pid))
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    console_fd = -1
+    ready = False
+    try:
+        while True:
+            kind, _fields, fd = channel.receive()
+            if kind == messages.CONSOLE:
+                console_fd = fd
+            elif kind == messages.READY:
+                ready = True
+            elif ready:
+                return console_fd
+            else:
+                raise SetupFailed("the process was killed before it could execute its program")
+    except BaseException:
+        if console_fd >= 0:
+            os.close(console_fd)
+        raise
+
+
+def _read_filter(state_directory: str) -> bytes:
+    try:
+        with open(f"{state_directory}/seccomp.bpf", "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
