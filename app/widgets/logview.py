@@ -18,13 +18,13 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ..presentation.units import clock
 from .find import Prompt, compile_pattern, restyle
+from .lineview import LineView
 from .logline import Entry
-from .roles import ROLE_CLASSES, Palette, role_css
+from .roles import role_css
 
 if TYPE_CHECKING:
     import re
@@ -39,14 +39,13 @@ _OLDER_BATCH = 1000
 _CLOCK_WIDTH = 9
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(LineView):
     """Keys: f follow, / search, n N, & keep matching (!inverse), t timestamps, w wrap, m marker, C clear."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     DEFAULT_CSS = (
         role_css("LogView")
         + """
-    LogView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; background: $background; }
+    LogView { background: $background; }
     """
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -115,7 +114,6 @@ class LogView(ScrollView, can_focus=True):
         self._prompt: Prompt | None = None
         self._own_scroll = False
         self._wrapped_at = 0
-        self._palette = Palette(self)
         self._strips: LRUCache[tuple[int, int], Strip] = LRUCache(2048)
 
     @property
@@ -268,7 +266,7 @@ class LogView(ScrollView, can_focus=True):
 
     def action_sideways(self, step: int) -> None:
         if not self.wrap:
-            widest = max(0, self.virtual_size.width - self.size.width)
+            widest = max(0, self.virtual_size.width - self.line_width)
             self.scroll_to(x=min(widest, max(0, self.scroll_offset.x + step)), animate=False, force=True)
 
     def action_search(self) -> None:
@@ -312,7 +310,7 @@ class LogView(ScrollView, can_focus=True):
                 apply(prompt.text)
         self.refresh()
 
-    def on_resize(self) -> None:
+    def lines_reflow(self) -> None:
         if self._wrapped_at != (self._room if self.wrap else 0) or not self._parts:
             self._rebuild()
         elif self.follow:
@@ -320,7 +318,6 @@ class LogView(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._palette.clear()
         self._strips.clear()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
@@ -331,9 +328,9 @@ class LogView(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self._palette.base
+        width, base = self.line_width, self.palette.base
         if self._prompt is not None and y == self.size.height - 1:
-            return self._prompt.render(width, self._palette)
+            return self._prompt.render(width, self.palette)
         scroll_x, scroll_y = self.scroll_offset
         row = scroll_y + y
         if row >= len(self._parts):
@@ -360,42 +357,42 @@ class LogView(ScrollView, can_focus=True):
         return strip.apply_offsets(max(0, scroll_x - gutter), row)
 
     def _paint(self, entry: Entry, start: int, end: int) -> Strip:
-        base = self._palette.base
-        ground = base + self._palette.text("warning") if entry.stream == "stderr" else base
+        base = self.palette.base
+        ground = base + self.palette.text("warning") if entry.stream == "stderr" else base
         segments: list[Segment] = []
         if self.timestamps:
             text = clock(entry.time_ns) + " " if start == 0 else " " * _CLOCK_WIDTH
-            segments.append(Segment(text, base + self._palette.text("muted")))
+            segments.append(Segment(text, base + self.palette.text("muted")))
         if not entry.spans and self._pattern is None:
             segments.append(Segment(entry.plain[start:end], ground))
             return Strip(segments)
         line = Text(entry.plain, spans=list(entry.spans), end="")
         if self._pattern is not None:
             current = 0 <= self._match < len(self._matches) and self._matches[self._match] == entry.number
-            style = self._palette.line("match-current" if current else "match")
+            style = self.palette.line("match-current" if current else "match")
             for found in self._pattern.finditer(entry.plain):
                 line.stylize(style, found.start(), found.end())
         segments.extend(line[start:end].render(self.app.console))
         return Strip([Segment(text, ground + style if style else ground) for text, style, _ in segments if text])
 
     def _marker_line(self, entry: Entry, width: int) -> Strip:
-        base = self._palette.base
+        base = self.palette.base
         label = f" {entry.plain} "[: max(0, width - 6)]
         return Strip(
             [
-                Segment("───", base + self._palette.line("rule")),
-                Segment(label, base + self._palette.text("accent")),
-                Segment("─" * max(0, width - 3 - len(label)), base + self._palette.line("rule")),
+                Segment("───", base + self.palette.line("rule")),
+                Segment(label, base + self.palette.text("accent")),
+                Segment("─" * max(0, width - 3 - len(label)), base + self.palette.line("rule")),
             ]
         ).adjust_cell_length(width, base)
 
     def _empty_line(self, y: int, width: int) -> Strip:
-        base = self._palette.base
+        base = self.palette.base
         if y != max(0, (self.size.height - 1) // 2):
             return Strip.blank(width, base)
         text = f"no line matches &{self._keep_text}, esc shows all" if self._keep_text else self._empty
         pad = max(0, width - len(text)) // 2
-        style = base + self._palette.text("muted")
+        style = base + self.palette.text("muted")
         return Strip([Segment(" " * pad, base), Segment(text, style)]).adjust_cell_length(width, base)
 
     @property
@@ -404,7 +401,7 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def _room(self) -> int:
-        return max(8, self.size.width - self._gutter)
+        return max(8, self.line_width - self._gutter)
 
     def _add(self, fresh: list[Entry], grown: bool = False) -> None:
         self._entries.extend(fresh)
@@ -471,7 +468,7 @@ class LogView(ScrollView, can_focus=True):
         self.refresh()
 
     def _resize_content(self) -> None:
-        width = self.size.width
+        width = self.line_width
         if not self.wrap:
             width = max(width, self._gutter + max((entry.width for entry in self._shown[-500:]), default=0))
         self.virtual_size = Size(width, len(self._parts))
@@ -485,10 +482,7 @@ class LogView(ScrollView, can_focus=True):
     def _scroll_rows(self, row: int) -> None:
         self._own_scroll = True
         try:
-            self.scroll_to(y=max(0, row), animate=False, force=True)
-            if self.show_vertical_scrollbar:
-                # A bar that has just appeared has missed the moves before.
-                self.vertical_scrollbar.position = self.scroll_y
+            self.scroll_rows(row)
         finally:
             self._own_scroll = False
 

@@ -15,11 +15,11 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ..presentation.cells import Cell, CellValue, Column, Role, Row, Spark
-from .roles import ROLE_CLASSES, Palette, role_css
+from .lineview import LineView
+from .roles import role_css
 from .table_layout import Placed, place_columns
 from .table_paint import paint_header, paint_row
 
@@ -31,14 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "CellValue", "Column", "LiveTable", "Role", "Row", "Spark"]
 
 
-class LiveTable(ScrollView, can_focus=True):
+class LiveTable(LineView):
     """Rows by key. The cursor and the marks follow keys, not positions."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
-    DEFAULT_CSS = (
-        role_css("LiveTable") + "\nLiveTable { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }"
-    )
+    DEFAULT_CSS = role_css("LiveTable")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "cursor(1)", "down", show=False, id="table.down"),
         Binding("up,k", "cursor(-1)", "up", show=False, id="table.up"),
@@ -113,7 +110,6 @@ class LiveTable(ScrollView, can_focus=True):
         self._natural: dict[str, int] = {}
         self._placed: tuple[Placed, ...] = ()
         self._placed_for = -1
-        self._palette = Palette(self)
         self._painted: dict[str, tuple[Row, tuple[bool, bool, bool], Strip]] = {}
         self._empty: tuple[Cell, ...] = ()
         self._needle = ""
@@ -178,7 +174,7 @@ class LiveTable(ScrollView, can_focus=True):
         """Show the sort mark on a column; sorting is the caller's."""
         if self._sort != (column, reverse):
             self._sort = (column, reverse)
-            self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh(Region(0, 0, self.line_width, 1))
 
     def highlight(self, text: str) -> None:
         """Emphasise this text (case-insensitive) wherever it stands; "" ends it."""
@@ -235,7 +231,7 @@ class LiveTable(ScrollView, can_focus=True):
             self._set_marks(frozenset() if self.marked == everything else everything)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.line_width
         if self._placed_for != width:
             self._placed = place_columns(self._columns, self._natural, width)
             self._placed_for = width
@@ -244,10 +240,10 @@ class LiveTable(ScrollView, can_focus=True):
             return self._render_empty(y, width)
         if self._show_header and y == 0:
             column, reverse = self._sort
-            return paint_header(self._placed, width, self._palette, sort_column=column, reverse=reverse)
+            return paint_header(self._placed, width, self.palette, sort_column=column, reverse=reverse)
         number = self.scroll_offset.y + y - self._show_header
         if not 0 <= number < len(self._rows):
-            return Strip.blank(width, self._palette.base)
+            return Strip.blank(width, self.palette.base)
         row = self._rows[number]
         variant = (row.key == self.cursor_key, self.has_focus, row.key in self.marked)
         painted = self._painted.get(row.key)
@@ -259,7 +255,7 @@ class LiveTable(ScrollView, can_focus=True):
             row,
             self._placed,
             width,
-            self._palette,
+            self.palette,
             cursor=cursor,
             focused=focused,
             marked=marked,
@@ -269,19 +265,20 @@ class LiveTable(ScrollView, can_focus=True):
         return strip
 
     def _render_empty(self, y: int, width: int) -> Strip:
-        base = self._palette.base
+        base = self.palette.base
         top = max(0, (self.size.height - len(self._empty)) // 2)
         if not 0 <= y - top < len(self._empty):
             return Strip.blank(width, base)
         text, role, bold = self._empty[y - top]
         room = max(0, width - cell_len(text)) // 2
-        style = base + self._palette.text(role)
+        style = base + self.palette.text(role)
         if bold:
             style += Style(bold=True)
         return Strip([Segment(" " * room, base), Segment(text, style)]).adjust_cell_length(width, base)
 
-    def on_resize(self) -> None:
+    def lines_reflow(self) -> None:
         self._resize_content()
+        self._relayout()
 
     def on_focus(self) -> None:
         self._refresh_row(self.cursor_row)
@@ -291,7 +288,6 @@ class LiveTable(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._palette.clear()
         self._painted.clear()
 
     def on_click(self, event: events.Click) -> None:
@@ -333,11 +329,7 @@ class LiveTable(ScrollView, can_focus=True):
             self._reveal(number)
 
     def _reveal(self, number: int) -> None:
-        top = self.scroll_offset.y
-        if number < top:
-            self.scroll_to(y=number, animate=False)
-        elif number >= top + self._page_rows:
-            self.scroll_to(y=number - self._page_rows + 1, animate=False)
+        self.reveal(number, above=int(self._show_header))
 
     def _keep_cursor_in_sight(self, position: int) -> None:
         """After a re-sort: only when the cursor was in sight before, so that a reader who scrolled away stays."""
@@ -378,10 +370,7 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _resize_content(self) -> None:
         height = len(self._rows) + self._show_header if self._rows else 0
-        self.virtual_size = Size(self.size.width, height)
-        if self.show_vertical_scrollbar:
-            # A bar that has just appeared has missed the moves before.
-            self.vertical_scrollbar.position = self.scroll_y
+        self.virtual_size = Size(self.line_width, height)
 
     def _refresh_changed(self, before: Sequence[Row]) -> None:
         top = self.scroll_offset.y
@@ -393,4 +382,4 @@ class LiveTable(ScrollView, can_focus=True):
     def _refresh_row(self, number: int) -> None:
         y = number - self.scroll_offset.y + self._show_header
         if number >= 0 and self._show_header <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+            self.refresh(Region(0, y, self.line_width, 1))
