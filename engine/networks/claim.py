@@ -56,7 +56,7 @@ def claim(host: Netlink, network: Network, root: str, *, in_use: bool, automatic
         links.set_alias(host, link, told)
         return network
     if not in_use:
-        _sweep(host)
+        _sweep(host, told, network.bridge)
         link = host.link(network.bridge) if network.bridge else None
         if automatic and (network.bridge == "" or (link is not None and link.alias != told)):
             network = network.replace(bridge=_free_name(host))
@@ -89,8 +89,8 @@ def give_up(host: Netlink, network: Network, root: str) -> bool:
     return True
 
 
-def _sweep(host: Netlink) -> None:
-    """Delete bridges of engines that are no more."""
+def _sweep(host: Netlink, own: str, name: str) -> None:
+    """Delete bridges of engines that are no more, and our own that no row tells of: its maker was killed."""
     everything = host.links()
     for link in everything:
         words = link.alias.split(" ", 2)
@@ -98,7 +98,8 @@ def _sweep(host: Netlink) -> None:
             continue
         # A name of 255 bytes may have been cut off, and then says nothing.
         gone = len(os.fsencode(link.alias)) < 255 and not os.path.exists(words[2])
-        if gone and not any(other.master == link.index for other in everything):
+        forgotten = link.alias == own and link.name != name
+        if (gone or forgotten) and not any(other.master == link.index for other in everything):
             links.delete(host, link.name)
             rules.remove(link.name)
 

@@ -15,9 +15,10 @@ from ..models import Endpoint, Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-    from ..models import CreateRequest
+    from ..models import CreateRequest, PortMapping
     from ..paths import Paths
     from ..store import Store, Transaction
     from .ports import Taken
@@ -98,7 +99,7 @@ class Networks:
         request: CreateRequest,
         exposed_ports: tuple[str, ...] = (),
     ) -> tuple[Endpoint, ...]:
-        """Take addresses and host ports for a start, in one transaction, and make sure of the bridge.
+        """Make sure of the bridge, and take addresses and host ports for a start in one transaction.
 
         () for the modes without an interface of our making: host, none, container:ID. What the container still had
         from a start that went wrong is given back first. Raises Conflict ("port is already allocated"),
@@ -107,47 +108,61 @@ class Networks:
         if request.network in ("host", "none") or request.network.startswith("container:"):
             return ()
         # What only a start needs is imported by it: `pydock ps` opens the engine too.
-        from . import ipam, ports
-        from .address import mac_of, parse_subnet
+        from . import ports
         from .claim import HostLock, claim
         from .netlink import Netlink
 
         asked = ports.wanted(request.ports, exposed_ports, publish_all=request.publish_all)
         self._ensure_predefined()
         try:
-            with HostLock(), Netlink() as host, self._store.transaction() as tx:
-                network, last = _load(tx, request.network)
-                tx.execute("DELETE FROM endpoints WHERE container_id = ?", (container_id,))
-                taken = _addresses(tx, network.name)
-                automatic = network.name == "bridge"
-                network = claim(host, network, self._root, in_use=bool(taken), automatic=automatic)
-                decided = ports.decide(asked, _taken_ports(tx)) if asked else ()
-                address = ipam.next_address(network.subnet, network.gateway, taken, last)
-                endpoint = Endpoint(
-                    network=network.name,
-                    network_id=network.id,
-                    bridge=network.bridge,
-                    internal=network.internal,
-                    address=address,
-                    prefix_length=parse_subnet(network.subnet)[1],
-                    gateway=network.gateway,
-                    mac=mac_of(address),
-                    ports=decided,
+            with HostLock(), Netlink() as host:
+                network = _load(self._store, request.network)
+                used = self._store.query(
+                    "SELECT count(*) FROM endpoints WHERE network = ? AND container_id != ?",
+                    (network.name, container_id),
                 )
-                tx.execute(
-                    "INSERT INTO endpoints (container_id, network, address, document) VALUES (?, ?, ?, ?)",
-                    (container_id, network.name, address, json.dumps(endpoint.to_json())),
-                )
-                _save(tx, network, last=address)
-                tx.event(
-                    "network",
-                    "connect",
-                    network.id,
-                    {"container": container_id, "name": network.name, "type": network.driver},
-                )
+                claimed = claim(host, network, self._root, in_use=used[0][0] > 0, automatic=network.name == "bridge")
+                if claimed != network:
+                    # Before all that may be refused: the host's bridge must stand in a row from now on.
+                    with self._store.transaction() as tx:
+                        _save(tx, claimed)
+                return (self._reserve(claimed, container_id, asked),)
         except OSError as error:
             raise EngineError(f"network {request.network}: {error.strerror or error}") from error
-        return (endpoint,)
+
+    def _reserve(self, network: Network, container_id: str, asked: Sequence[PortMapping]) -> Endpoint:
+        from . import ipam, ports
+        from .address import mac_of, parse_subnet
+
+        with self._store.transaction() as tx:
+            tx.execute("DELETE FROM endpoints WHERE container_id = ?", (container_id,))
+            decided = ports.decide(asked, _taken_ports(tx)) if asked else ()
+            address = ipam.next_address(
+                network.subnet, network.gateway, _addresses(tx, network.name), _last(tx, network)
+            )
+            endpoint = Endpoint(
+                network=network.name,
+                network_id=network.id,
+                bridge=network.bridge,
+                internal=network.internal,
+                address=address,
+                prefix_length=parse_subnet(network.subnet)[1],
+                gateway=network.gateway,
+                mac=mac_of(address),
+                ports=decided,
+            )
+            tx.execute(
+                "INSERT INTO endpoints (container_id, network, address, document) VALUES (?, ?, ?, ?)",
+                (container_id, network.name, address, json.dumps(endpoint.to_json())),
+            )
+            _save(tx, network, last=address)
+            tx.event(
+                "network",
+                "connect",
+                network.id,
+                {"container": container_id, "name": network.name, "type": network.driver},
+            )
+        return endpoint
 
     def release(self, container_id: str) -> None:
         """Give addresses and host ports back; quiet when there are none."""
@@ -204,18 +219,23 @@ def endpoint_id(container_id: str, network_id: str) -> str:
     return f"{mixed:064x}"
 
 
-def _load(tx: Transaction, name: str) -> tuple[Network, str]:
-    row = tx.execute("SELECT document FROM networks WHERE name = ? OR id = ?", (name, name)).fetchone()
-    if row is None:
+def _load(store: Store, name: str) -> Network:
+    rows = store.query("SELECT document FROM networks WHERE name = ? OR id = ?", (name, name))
+    if not rows:
         raise NetworkNotFound(f"network {name} not found", hint="pydock network ls lists them.")
-    document = json.loads(row[0])
-    network = Network.from_json(document)
+    network = _network(rows[0][0])
     if network.driver != "bridge":
         raise InvalidRequest(f"network {network.name} of driver {network.driver} gives no addresses")
-    return network, document.get("last", "")
+    return network
 
 
-def _save(tx: Transaction, network: Network, *, last: str) -> None:
+def _last(tx: Transaction, network: Network) -> str:
+    """The address given last, kept in the row beside the network's own fields."""
+    row = tx.execute("SELECT document FROM networks WHERE id = ?", (network.id,)).fetchone()
+    return str(json.loads(row[0]).get("last", "")) if row else ""
+
+
+def _save(tx: Transaction, network: Network, *, last: str = "") -> None:
     document = json.dumps({**network.to_json(), "last": last})
     tx.execute("UPDATE networks SET document = ? WHERE id = ?", (document, network.id))
 

@@ -16,7 +16,7 @@ from ..models import PortMapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 FIRST, LAST = 49153, 65535
 
@@ -43,7 +43,7 @@ def wanted(published: tuple[PortMapping, ...], exposed: Iterable[str], *, publis
 
 
 def decide(
-    asked: list[PortMapping], taken: Taken, probe: Callable[[PortMapping], bool] | None = None
+    asked: Sequence[PortMapping], taken: Taken, probe: Callable[[PortMapping], bool] | None = None
 ) -> tuple[PortMapping, ...]:
     """The same ports with their host ports; adds them to `taken`. Raises Conflict naming the holder.
 
