@@ -260,7 +260,7 @@ class Containers:
         return container
 
     def _stop_signal(self, container: Container, asked: CreateRequest) -> int:
-        from . import stop
+        from ..bundle.validate import signal_number
 
         name = asked.stop_signal
         if not name:
@@ -268,7 +268,7 @@ class Containers:
                 name = self._images.config(container.image_id).stop_signal
             except ImageNotFound:
                 pass
-        return stop.signal_number(name or "SIGTERM")
+        return signal_number(name or "SIGTERM")
 
     def in_use(self, image_id: str) -> builtins.list[str]:
         """Names of the containers made from an image."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ..errors import InvalidRequest, WrongState
+from ..errors import WrongState
 from . import reconcile, rows
 from .session import ask, request
 
@@ -16,22 +16,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_S = 10
 _NO_SHIM = (FileNotFoundError, ConnectionError)
-
-
-def signal_number(name: str) -> int:
-    """`TERM`, `SIGTERM`, `sigterm`, `15`, `RTMIN+3` as a number."""
-    text = name.upper()
-    if text.isdigit() and 0 < int(text) <= signal.SIGRTMAX:
-        return int(text)
-    text = text.removeprefix("SIG")
-    if text.startswith("RTMIN+") and text[6:].isdigit():
-        number = signal.SIGRTMIN + int(text[6:])
-        if number <= signal.SIGRTMAX:
-            return int(number)
-    number_or_none = getattr(signal, f"SIG{text}", None)
-    if isinstance(number_or_none, signal.Signals):
-        return int(number_or_none)
-    raise InvalidRequest(f"invalid signal: {name}")
 
 
 def stop(store: Store, paths: Paths, container: Container, number: int, timeout_s: float) -> None:

@@ -7,9 +7,7 @@ removes later still propagate to here.
 
 from __future__ import annotations
 
-import os
-
-from runtime.kernel import calls, constants
+from runtime.kernel import calls, constants, mounts
 
 from ..snapshots import overlay
 from ..volumes.copyup import copy_up
@@ -31,8 +29,7 @@ class Rootfs:
         if self._mounted:
             return
         calls.unshare(constants.CLONE_NEWNS)
-        calls.mount("none", "/", None, constants.MS_REC | constants.MS_SLAVE, None)
-        os.makedirs(f"{self._bundle}/rootfs", mode=0o755, exist_ok=True)
+        mounts.mount("none", "/", "", constants.MS_REC | constants.MS_SLAVE)
         overlay.mount(self._bundle, self._plan.lower_dirs)
         self._mounted = True
         for volume in self._plan.copy_ups:

@@ -62,9 +62,9 @@ def _unlink(path: str) -> None:
 
 def main() -> None:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from runtime.seal import reexec_sealed
+    from runtime.seal import ensure_sealed
 
-    reexec_sealed([sys.executable, "-SI", os.path.abspath(__file__), *sys.argv[1:]])
+    ensure_sealed()
     os.chdir("/")
     os.umask(0o022)
     gc.disable()

@@ -1,0 +1,116 @@
+"""Root file systems by overlayfs: `lower_dirs` shared, `upper/` and `work/` in the container's bundle.
+
+Layers are given one by one (`lowerdir+`, Linux 6.8), which has no limit but overlayfs' own 500. Older kernels take
+them in one page of mount options; there they are passed as descriptors, whose names are short and need no escapes.
+Runs in the shim: single-threaded, few imports. Source: kernel Documentation/filesystems/overlayfs.rst.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from runtime.kernel import mounts
+
+from ..errors import HostUnfit
+
+FSCONFIG_MAXIMUM = 255
+_PATH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def mount(container_dir: str, lower_dirs: tuple[str, ...], *, volatile: bool = False) -> None:
+    """See `snapshotter`. Raises HostUnfit when overlayfs refuses these directories."""
+    for name in ("rootfs", "upper", "work"):
+        _make(f"{container_dir}/{name}", lower_dirs if name == "upper" else ())
+    _forget_volatile(container_dir)
+    if not lower_dirs:
+        lower_dirs = (f"{container_dir}/empty",)
+        _make(lower_dirs[0], ())
+    try:
+        _mount(container_dir, lower_dirs, volatile)
+    except OSError as error:
+        raise _refusal(error, container_dir, lower_dirs) from error
+
+
+def unmount(container_dir: str) -> None:
+    """See `snapshotter`."""
+    try:
+        mounts.umount(f"{container_dir}/rootfs")
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
+
+
+def _mount(container_dir: str, lower_dirs: tuple[str, ...], volatile: bool) -> None:
+    flags = ["volatile"] if volatile else []
+    upper = [f"upperdir={container_dir}/upper", f"workdir={container_dir}/work"]
+    if max(map(len, (*lower_dirs, container_dir + "/upperx"))) <= FSCONFIG_MAXIMUM:
+        lower = [f"lowerdir+={path}" for path in reversed(lower_dirs)]
+        try:
+            mount_fd = mounts.new_filesystem("overlay", "overlay", [*lower, *upper, *flags])
+        except OSError as error:
+            # No fsopen before 5.2, no `lowerdir+` before 6.8; a true refusal is repeated below.
+            if error.errno not in (errno.ENOSYS, errno.EINVAL):
+                raise
+        else:
+            _attach(mount_fd, f"{container_dir}/rootfs")
+            return
+    _mount_by_descriptors(container_dir, lower_dirs, flags)
+
+
+def _attach(mount_fd: int, target: str) -> None:
+    try:
+        target_fd = os.open(target, _PATH | os.O_NOFOLLOW)
+        try:
+            mounts.attach(mount_fd, target_fd)
+        finally:
+            os.close(target_fd)
+    finally:
+        os.close(mount_fd)
+
+
+def _mount_by_descriptors(container_dir: str, lower_dirs: tuple[str, ...], flags: list[str]) -> None:
+    fds: list[int] = []
+    try:
+        for path in (*reversed(lower_dirs), f"{container_dir}/upper", f"{container_dir}/work"):
+            fds.append(os.open(path, _PATH))
+        *lower, upper, work = [f"/proc/self/fd/{fd}" for fd in fds]
+        data = ",".join([f"lowerdir={':'.join(lower)}", f"upperdir={upper}", f"workdir={work}", *flags])
+        mounts.mount("overlay", f"{container_dir}/rootfs", "overlay", 0, data)
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _make(path: str, lower_dirs: tuple[str, ...]) -> None:
+    """Make a directory; the upper one takes the attributes of the image's root, which it stands for."""
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        return
+    os.chmod(path, 0o755)
+    if lower_dirs:
+        root = os.stat(lower_dirs[-1])
+        os.chown(path, root.st_uid, root.st_gid)
+        os.chmod(path, stat.S_IMODE(root.st_mode))
+
+
+def _forget_volatile(container_dir: str) -> None:
+    """After a volatile mount the kernel refuses the next one until told that the changes are still wanted."""
+    try:
+        os.rmdir(f"{container_dir}/work/work/incompat/volatile")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _refusal(error: OSError, container_dir: str, lower_dirs: tuple[str, ...]) -> HostUnfit:
+    gone = [path for path in lower_dirs if not os.path.isdir(path)]
+    if gone:
+        return HostUnfit(f"layer {gone[0]} is missing", hint="Pull the image again.")
+    if error.errno == errno.ENODEV:
+        return HostUnfit("this kernel has no overlayfs", hint="modprobe overlay")
+    return HostUnfit(
+        f"overlayfs refuses {container_dir}: {error.strerror}",
+        hint="The data root must lie on a file system that overlayfs can write to, such as ext4 or xfs.",
+    )
