@@ -111,6 +111,19 @@ class ContentStore:
             finally:
                 os.close(fd)
 
+    def take(self, path: str, digest: str) -> None:
+        """Make the file at `path`, on the same file system and of this digest, a blob; it is moved."""
+        target = self.paths.blob(digest)
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fchmod(fd, 0o644)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(path, target)
+        sync_folder(os.path.dirname(target))
+
     def remove(self, digest: str) -> int:
         """Delete a blob; returns its bytes, 0 when it was not here."""
         path = self.paths.blob(digest)
