@@ -124,10 +124,13 @@ def _clone_into(pidfd: int, flags: int) -> int:
     own_fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         calls.setns(pidfd, k.CLONE_NEWPID)
+        pid = -1
         try:
-            return calls.clone(0)
+            pid = calls.clone(0)
         finally:
-            calls.setns(own_fd, k.CLONE_NEWPID)
+            if pid != 0:  # the child is where it belongs, and could not go back
+                calls.setns(own_fd, k.CLONE_NEWPID)
+        return pid
     finally:
         os.close(own_fd)
 
