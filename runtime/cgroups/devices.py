@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ..kernel import bpf
-from . import device_filter, files
+from . import device_filter
 from .fault import CgroupFault, refused
 
 TYPE_CHECKING = False
@@ -65,13 +65,20 @@ def parse(rules: list[dict[str, Any]]) -> list[Rule]:
 def apply_v1(directory: str, rules: list[Rule]) -> None:
     """Write the rules to devices.allow and devices.deny of a v1 cgroup."""
     _check_expressible(rules)
-    for rule in rules:
-        file = f"{directory}/devices.{'allow' if rule.allow else 'deny'}"
-        value = "a" if rule.everything else f"{rule.type} {_number(rule.major)}:{_number(rule.minor)} {rule.access}"
-        try:
-            files.write_text(file, value)
-        except OSError as error:
-            raise refused(file, value, error, rule.at) from error
+    fds: dict[str, int] = {}
+    try:
+        for rule in rules:
+            file = f"{directory}/devices.{'allow' if rule.allow else 'deny'}"
+            value = "a" if rule.everything else f"{rule.type} {_number(rule.major)}:{_number(rule.minor)} {rule.access}"
+            try:
+                if file not in fds:
+                    fds[file] = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+                os.write(fds[file], value.encode())
+            except OSError as error:
+                raise refused(file, value, error, rule.at) from error
+    finally:
+        for fd in fds.values():
+            os.close(fd)
 
 
 def apply_v2(directory: str, rules: list[Rule]) -> None:

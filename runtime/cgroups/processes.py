@@ -22,6 +22,17 @@ def is_directory(path: str) -> bool:
         return False
 
 
+def make_directory(path: str) -> None:
+    """Make a cgroup and the parents that are missing; one that is there is fine. Raises OSError."""
+    try:
+        os.mkdir(path, 0o755)
+    except FileNotFoundError:
+        make_directory(os.path.dirname(path))
+        make_directory(path)
+    except FileExistsError:
+        pass
+
+
 def children(path: str) -> list[str]:
     """The cgroups directly below; none when the directory is gone."""
     try:

@@ -33,11 +33,11 @@ class V1Cgroup(Cgroup):
     def create(self, resources: dict[str, Any]) -> None:
         for directory in self.directories():
             try:
-                os.makedirs(directory, mode=0o755, exist_ok=True)
+                processes.make_directory(directory)
             except OSError as error:
                 raise refused(directory, "a new cgroup", error, "linux.cgroupsPath") from error
         if "cpuset" in self._paths:
-            v1_limits.inherit_cpuset(self._paths["cpuset"], hosts.current().hierarchies["cpuset"].mount_point)
+            v1_limits.inherit_cpuset(self._paths["cpuset"])
         self.apply(resources)
 
     def add(self, pid: int) -> None:

@@ -159,20 +159,27 @@ def rdma(directory: str, limits: dict[str, dict[str, Any]]) -> list[Write]:
     return writes
 
 
-def inherit_cpuset(directory: str, mount_point: str) -> None:
-    """Fill empty cpuset.cpus and .mems from the mount point down to `directory`.
+def inherit_cpuset(directory: str) -> None:
+    """Fill empty cpuset.cpus and .mems of `directory` from its parent, and that one's before.
 
     A new v1 cpuset is empty, takes no process while it is, and its parent may be one we have just made too.
+    The root of the hierarchy is never empty, so the way up ends there.
     """
-    path = mount_point
-    for part in directory[len(mount_point) :].strip("/").split("/"):
-        parent, path = path, f"{path}/{part}"
-        for name in ("cpuset.cpus", "cpuset.mems"):
-            try:
-                if not files.read_text(f"{path}/{name}").strip():
-                    files.write_text(f"{path}/{name}", files.read_text(f"{parent}/{name}"))
-            except OSError as error:
-                raise CgroupFault(f"cannot inherit {path}/{name}: {error.strerror}", path=f"{path}/{name}") from error
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        try:
+            _inherit(directory, name)
+        except OSError as error:
+            raise CgroupFault(
+                f"cannot inherit {directory}/{name}: {error.strerror}", path=f"{directory}/{name}"
+            ) from error
+
+
+def _inherit(directory: str, name: str) -> str:
+    value = files.read_text(f"{directory}/{name}").strip()
+    if not value:
+        value = _inherit(os.path.dirname(directory), name)
+        files.write_text(f"{directory}/{name}", value)
+    return value
 
 
 def _check_usage(directory: str, limit: int) -> None:

@@ -37,6 +37,7 @@ _IN_ORDER = (
 NAMES = tuple(f"CAP_{name}" for name in _IN_ORDER.split())
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
+_known = 0
 _SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
 
 
@@ -118,12 +119,10 @@ def names(mask: int) -> list[str]:
 
 def known() -> int:
     """Every capability that this kernel has; asked by prctl, which works without /proc."""
-    mask = 0
-    for number in range(64):
-        if caps.bounding_read(number) is None:
-            break
-        mask |= 1 << number
-    return mask
+    global _known
+    while not _known or caps.bounding_read(_known.bit_length()) is not None:
+        _known = _known << 1 | 1
+    return _known
 
 
 def available_here(kernel_has: int) -> int:

@@ -296,3 +296,13 @@ def test_on_v2_a_process_can_be_born_inside(cgroup: Cgroup) -> None:
         return
     assert os.path.samefile(f"/proc/self/fd/{fd}", cgroup.directories()[0])
     os.close(fd)
+
+
+def test_warming_up_moves_nobody_but_its_own_child() -> None:
+    from runtime.cgroups.warm import warm_up
+
+    before = Path("/proc/self/cgroup").read_text()
+    pid = warm_up()
+    assert pid > 0
+    assert os.waitpid(pid, 0) == (pid, 0)
+    assert Path("/proc/self/cgroup").read_text() == before

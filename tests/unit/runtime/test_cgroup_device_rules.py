@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.cgroups import device_filter, devices, files
+from runtime.cgroups import device_filter, devices
 from runtime.cgroups.fault import CgroupFault
 
 DENY_ALL = {"allow": False, "access": "rwm"}
@@ -126,14 +127,22 @@ def test_v1_refuses_a_hole_in_a_wildcard_that_it_would_silently_not_make() -> No
         devices.apply_v1("/nonexistent", devices.parse(hole))
 
 
-def test_v1_writes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_v1_writes_one_rule_at_a_time_in_order(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("allow", "deny"):
+        (tmp_path / f"devices.{name}").touch()
     written: list[tuple[str, str]] = []
-    monkeypatch.setattr(files, "write_text", lambda path, value: written.append((path, value)))
+
+    def record(fd: int, value: bytes) -> int:
+        written.append((os.path.basename(os.readlink(f"/proc/self/fd/{fd}")), value.decode()))
+        return len(value)
+
     rules = [DENY_ALL, {"allow": True, "type": "c", "access": "m"}, NULL, {**NULL, "allow": False, "access": "w"}]
-    devices.apply_v1("/cg", devices.parse(rules))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", record)
+        devices.apply_v1(str(tmp_path), devices.parse(rules))
     assert written == [
-        ("/cg/devices.deny", "a"),
-        ("/cg/devices.allow", "c *:* m"),
-        ("/cg/devices.allow", "c 1:3 rwm"),
-        ("/cg/devices.deny", "c 1:3 w"),
+        ("devices.deny", "a"),
+        ("devices.allow", "c *:* m"),
+        ("devices.allow", "c 1:3 rwm"),
+        ("devices.deny", "c 1:3 w"),
     ]
