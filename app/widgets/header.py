@@ -34,7 +34,7 @@ _STATES: tuple[tuple[str, str, str, Role], ...] = (
 
 
 class HostBar(Widget):
-    """One row at the top. Parts give way from the right end of the left side when the row is short."""
+    """One row at the top. Parts give way when the row is short: notes, memory, CPU, at last the states."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     DEFAULT_CSS = role_css("HostBar") + "\nHostBar { height: 1; dock: top; background: $panel; color: $foreground; }"
@@ -85,7 +85,8 @@ class HostBar(Widget):
             if right:
                 right = ""
             else:
-                left.pop()
+                # The states go last: they are what the bar is for.
+                left.pop(-2 if len(left) > 2 else -1)
         segments = [Segment(" ", base)]
         for number, part in enumerate(left):
             segments.extend(([Segment("   ", base)] if number else []) + part)

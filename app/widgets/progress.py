@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _REPAINT_S = 0.1
 _SPEED_WINDOW_S = 3.0
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _OVER = frozenset({"exists", "done", "downloaded"})
 _ROLES: dict[str, Role] = {
     "waiting": "muted",
@@ -142,13 +141,8 @@ class LayerBars(LineView):
             text += f" · {rate(speed)} · {precise_duration(int((total - fetched) / speed * 1e9))} left"
         share = fetched / total if total else float(bool(self._outcome[0]))
         room = max(0, min(40, width - len(text) - 2))
-        bar = _bar(share, room)
-        return Strip(
-            [
-                Segment(bar, base + self.palette.paint("accent") + self._trough),
-                Segment(f"  {text}" if room else text, muted),
-            ]
-        ).adjust_cell_length(width, base)
+        bar = _bar(share, room, base + self.palette.paint("accent"), base + self.palette.line("rule"))
+        return Strip([*bar, Segment(f"  {text}" if room else text, muted)]).adjust_cell_length(width, base)
 
     def _layer_line(self, name: str, layer: _Layer, width: int) -> Strip:
         base, muted = self.palette.base, self.palette.base + self.palette.text("muted")
@@ -164,19 +158,15 @@ class LayerBars(LineView):
         head = f"{name[:12]:<12}  "
         room = width - len(head) - len(words)
         if room < 6:
-            words = f"  {layer.status}"
+            words = f"  {layer.status:<11}"
             room = max(4, width - len(head) - len(words))
         return Strip(
             [
                 Segment(head, muted),
-                Segment(_bar(share, room), base + self.palette.paint(role) + self._trough),
+                *_bar(share, room, base + self.palette.paint(role), base + self.palette.line("rule")),
                 Segment(words, base + self.palette.text(role)),
             ]
         ).adjust_cell_length(width, base)
-
-    @property
-    def _trough(self) -> Style:
-        return Style(bgcolor=self.palette.line("cursor-blurred").bgcolor)
 
 
 def _fetched(layer: _Layer) -> int:
@@ -199,9 +189,8 @@ def _speed(points: deque[tuple[float, int]]) -> float:
     return (points[-1][1] - points[0][1]) / elapsed if elapsed > 0 else 0.0
 
 
-def _bar(share: float, width: int) -> str:
-    """A bar in eighths of a cell."""
-    eighths = round(min(1.0, max(0.0, share)) * width * 8)
-    full, part = divmod(eighths, 8)
-    bar = "█" * full + (_EIGHTHS[part] if part else "")
-    return bar.ljust(width)
+def _bar(share: float, width: int, filled: Style, trough: Style) -> list[Segment]:
+    """A thin bar in halves of a cell."""
+    full, half = divmod(round(min(1.0, max(0.0, share)) * width * 2), 2)
+    bar = "━" * full + ("╸" if half else "")
+    return [Segment(bar, filled), Segment("━" * (width - len(bar)), trough)]
