@@ -193,35 +193,35 @@ class JsonView(LineView):
         if number >= len(self._rows):
             return self._empty_line(y, width)
         row = self._rows[number]
-        strip = self._paint(row).crop_extend(scroll_x, scroll_x + width, base)
+        strip = self._paint(row)
         if number == self._cursor:
-            strip = restyle(strip, 0, width, self.palette.line("cursor" if self.has_focus else "cursor-blurred"))
-        return strip
+            ground = self.palette.line("cursor" if self.has_focus else "cursor-blurred")
+            strip = strip.adjust_cell_length(max(strip.cell_length, scroll_x + width), base)
+            strip = restyle(strip, 0, strip.cell_length, ground)
+        return self._with_matches(row, strip).crop_extend(scroll_x, scroll_x + width, base)
 
     def _paint(self, row: JsonRow) -> Strip:
         base, muted = self.palette.base, self.palette.base + self.palette.text("muted")
         mark = {"open": "▾ ", "folded": "▸ "}.get(row.kind, "  ")
-        if row.depth == 0 and row.kind == "open":
-            mark = ""
-        indent = max(0, row.depth * _INDENT - len(mark) + (2 if row.depth else 0))
-        segments = [Segment(" " * (indent if row.depth else 0), base), Segment(mark, muted)]
-        if not row.depth and not mark:
-            segments = []
+        segments: list[Segment] = []
+        if row.depth:
+            segments = [Segment(" " * (row.depth - 1) * _INDENT, base), Segment(mark, muted)]
         if row.key:
             segments += [Segment(row.key, base + self.palette.text("primary")), Segment(": ", muted)]
         segments.append(Segment(row.text, base + self.palette.text(_ROLES[row.kind])))
         if row.comma:
             segments.append(Segment(",", muted))
-        strip = Strip(segments)
-        if self._search_text:
-            pattern = compile_pattern(self._search_text)
-            current = 0 <= self._match < len(self._matches) and self._matches[self._match] == row.path
-            style = self.palette.line("match-current" if current and row.kind != "close" else "match")
-            text = strip.text
-            for found in pattern.finditer(text):
-                if found.end() > found.start() and row.kind != "close":
-                    start = cell_len(text[: found.start()])
-                    strip = restyle(strip, start, start + cell_len(found.group()), style)
+        return Strip(segments)
+
+    def _with_matches(self, row: JsonRow, strip: Strip) -> Strip:
+        if not self._search_text or row.kind == "close":
+            return strip
+        current = 0 <= self._match < len(self._matches) and self._matches[self._match] == row.path
+        style = self.palette.line("match-current" if current else "match")
+        text = strip.text
+        for found in compile_pattern(self._search_text).finditer(text):
+            start = cell_len(text[: found.start()])
+            strip = restyle(strip, start, start + cell_len(found.group()), style)
         return strip
 
     def _empty_line(self, y: int, width: int) -> Strip:

@@ -48,7 +48,7 @@ def role_css(widget: str) -> str:
         f"{widget} > .line--cursor-blurred {{ background: $primary 12%; }}",
         f"{widget} > .line--marked {{ background: $accent 16%; }}",
         f"{widget} > .line--match {{ background: $warning 35%; color: $text; }}",
-        f"{widget} > .line--match-current {{ background: $warning; color: $background; text-style: bold; }}",
+        f"{widget} > .line--match-current {{ background: $warning; color: auto 95%; text-style: bold; }}",
         f"{widget} > .line--rule {{ color: $foreground 18%; }}",
     ]
     return "\n".join(rules)

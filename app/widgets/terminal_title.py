@@ -17,7 +17,7 @@ def pane_title(title: str, program_title: str, *, live: bool, width: int) -> Con
     way_out = "ctrl+] leaves" if width >= 40 else "ctrl+]"
     room = max(4, width - len(way_out) - 16)
     return Content.assemble(
-        (" LIVE ", "bold $background on $accent"), " ", (elide_end(name, room), "bold"), "  ", (way_out, "$text-muted")
+        (" LIVE ", "bold $background on $accent"), " ", (elide_end(name, room), "bold"), "  ", (way_out, "")
     )
 
 
@@ -27,7 +27,7 @@ def pane_subtitle(*, live: bool, ended: str, below: int, note: str, matches: str
     if ended:
         parts.append((f"{ended} · q closes", "$text-warning"))
     elif not live:
-        parts.append(("enter types", "$text-muted"))
+        parts.append(("enter types", ""))
     if below:
         parts.append((f"{below} line{'s' * (below != 1)} below", "$text-warning"))
     if matches:
@@ -37,7 +37,7 @@ def pane_subtitle(*, live: bool, ended: str, below: int, note: str, matches: str
     joined: list[str | tuple[str, str]] = []
     for part in parts:
         if joined:
-            joined.append((" · ", "$text-muted"))
+            joined.append((" · ", ""))
         joined.append(part)
     return Content.assemble(*joined)
 
