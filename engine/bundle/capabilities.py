@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.security.capabilities import NAMES
+from runtime.security.capability_names import NAMES
 
 from ..errors import InvalidRequest
 

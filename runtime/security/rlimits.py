@@ -100,8 +100,8 @@ def clamp(limits: list[Limit]) -> tuple[list[Limit], list[str]]:
 
     For callers who prefer a container with less to none: `apply` alone refuses, as other runtimes do.
     """
-    from .capabilities import NUMBERS as CAPABILITIES
     from .capabilities import available_here, known
+    from .capability_names import NUMBERS as CAPABILITIES
 
     if available_here(known()) >> CAPABILITIES["CAP_SYS_RESOURCE"] & 1:
         return limits, []

@@ -12,7 +12,8 @@ from engine.bundle.capabilities import DEFAULT, resolve
 from engine.errors import InvalidRequest
 from runtime.kernel import caps
 from runtime.security import capabilities
-from runtime.security.capabilities import NAMES, NUMBERS, Capabilities
+from runtime.security.capabilities import Capabilities
+from runtime.security.capability_names import NAMES, NUMBERS
 
 from .child import in_child
 

@@ -12,7 +12,7 @@ import pytest
 from runtime.errors import InvalidConfig, SetupFailed
 from runtime.kernel import caps
 from runtime.security import rlimits
-from runtime.security.capabilities import NUMBERS
+from runtime.security.capability_names import NUMBERS
 
 from .child import in_child
 
