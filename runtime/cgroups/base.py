@@ -50,8 +50,15 @@ class Cgroup:
         """Whether any of its directories is there."""
         return any(processes.is_directory(path) for path in self.directories())
 
+    def check(self, resources: dict[str, Any]) -> None:
+        """Raise CgroupFault for what this host cannot limit, or what makes no sense; touches nothing.
+
+        What only the kernel knows (whether a CPU in a list exists) shows in `create`.
+        """
+        raise NotImplementedError
+
     def create(self, resources: dict[str, Any]) -> None:
-        """Make it in every hierarchy and set `resources` (linux.resources of config.json, devices included)."""
+        """Check, make it in every hierarchy, and set `resources` (linux.resources of config.json, devices included)."""
         raise NotImplementedError
 
     def add(self, pid: int) -> None:

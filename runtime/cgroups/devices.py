@@ -62,9 +62,32 @@ def parse(rules: list[dict[str, Any]]) -> list[Rule]:
     return parsed
 
 
+def check_v1(rules: list[Rule]) -> None:
+    """Raise CgroupFault for rules that v1 cannot express.
+
+    Its list takes an exception away only by the same device numbers. A hole in a wildcard it does, silently,
+    not make: a device would be open that the configuration closes.
+    """
+    default_allow = True
+    exceptions: list[Rule] = []
+    for rule in rules:
+        if rule.everything:
+            default_allow, exceptions = rule.allow, []
+        elif rule.allow != default_allow:
+            exceptions.append(rule)
+        else:
+            for exception in exceptions:
+                if exception.type == rule.type and _overlap(exception, rule) and not _covers(rule, exception):
+                    raise CgroupFault(
+                        f"{rule.at}: cgroup v1 cannot make an exception from {exception.at}",
+                        path=rule.at,
+                        hint="list the devices one by one instead of with a wildcard",
+                    )
+            exceptions = [e for e in exceptions if not (e.type == rule.type and _same_number(rule, e))]
+
+
 def apply_v1(directory: str, rules: list[Rule]) -> None:
-    """Write the rules to devices.allow and devices.deny of a v1 cgroup."""
-    _check_expressible(rules)
+    """Write the rules, which passed `check_v1`, to devices.allow and devices.deny of a v1 cgroup."""
     fds: dict[str, int] = {}
     try:
         for rule in rules:
@@ -113,27 +136,6 @@ def apply_v2(directory: str, rules: list[Rule]) -> None:
         for fd in (program, group, *present):
             if fd >= 0:
                 os.close(fd)
-
-
-def _check_expressible(rules: list[Rule]) -> None:
-    """v1's list takes an exception away only when it names the same device: a hole in a wildcard is silently
-    not made, which would leave a device open that the configuration closes."""
-    default_allow = True
-    exceptions: list[Rule] = []
-    for rule in rules:
-        if rule.everything:
-            default_allow, exceptions = rule.allow, []
-        elif rule.allow != default_allow:
-            exceptions.append(rule)
-        else:
-            for exception in exceptions:
-                if exception.type == rule.type and _overlap(exception, rule) and not _covers(rule, exception):
-                    raise CgroupFault(
-                        f"{rule.at}: cgroup v1 cannot make an exception from {exception.at}",
-                        path=rule.at,
-                        hint="list the devices one by one instead of with a wildcard",
-                    )
-            exceptions = [e for e in exceptions if not (e.type == rule.type and _same_number(rule, e))]
 
 
 def _overlap(first: Rule, second: Rule) -> bool:

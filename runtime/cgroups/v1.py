@@ -30,7 +30,23 @@ class V1Cgroup(Cgroup):
         super().__init__({name: paths[name] for name in [*first, *(n for n in paths if n not in first)]})
         self.mode = "hybrid" if hosts.UNIFIED in paths else "v1"
 
+    def check(self, resources: dict[str, Any]) -> None:
+        if resources.get("unified"):
+            raise CgroupFault(
+                "linux.resources.unified: this host has cgroup v1, whose files have other names",
+                path="linux.resources.unified",
+                hint="use the named limits (memory, cpu, pids, …), or boot with systemd.unified_cgroup_hierarchy=1",
+            )
+        if resources.get("devices"):
+            self._directory("devices", "linux.resources.devices")
+            devices.check_v1(devices.parse(resources["devices"]))
+        for controller, key, plan in _LIMITS:
+            section = resources.get(key)
+            if section and controller not in self._paths and (wanted := plan("", section)):
+                raise files.absent(controller, wanted[0].json_path)
+
     def create(self, resources: dict[str, Any]) -> None:
+        self.check(resources)
         for directory in self.directories():
             try:
                 processes.make_directory(directory)
@@ -38,7 +54,7 @@ class V1Cgroup(Cgroup):
                 raise refused(directory, "a new cgroup", error, "linux.cgroupsPath") from error
         if "cpuset" in self._paths:
             v1_limits.inherit_cpuset(self._paths["cpuset"])
-        self.apply(resources)
+        self._set(resources)
 
     def add(self, pid: int) -> None:
         for directory in self.directories():
@@ -48,27 +64,17 @@ class V1Cgroup(Cgroup):
                 raise refused(f"{directory}/cgroup.procs", str(pid), error, "") from error
 
     def apply(self, resources: dict[str, Any]) -> None:
-        if resources.get("unified"):
-            raise CgroupFault(
-                "linux.resources.unified: this host has cgroup v1, whose files have other names",
-                path="linux.resources.unified",
-                hint="use the named limits (memory, cpu, pids, …), or boot with systemd.unified_cgroup_hierarchy=1",
-            )
+        self.check(resources)
+        self._set(resources)
+
+    def _set(self, resources: dict[str, Any]) -> None:
         if resources.get("devices"):
-            directory = self._directory("devices", "linux.resources.devices")
-            devices.apply_v1(directory, devices.parse(resources["devices"]))
+            devices.apply_v1(self._paths["devices"], devices.parse(resources["devices"]))
         for controller, key, plan in _LIMITS:
             section = resources.get(key)
-            if not section:
-                continue
-            if controller not in self._paths:
-                # Asking with no directory tells whether this controller was wanted at all.
-                wanted = plan("", section)
-                if wanted:
-                    raise files.absent(controller, wanted[0].json_path)
-                continue
-            directory = self._paths[controller]
-            files.apply(directory, plan(directory, section))
+            if section and controller in self._paths:
+                directory = self._paths[controller]
+                files.apply(directory, plan(directory, section))
         memory = resources.get("memory") or {}
         if memory.get("kernel") or memory.get("kernelTCP"):
             self.warnings.append("kernel memory limits are not supported by this kernel, and were left out")

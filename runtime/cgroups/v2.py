@@ -28,8 +28,18 @@ class V2Cgroup(Cgroup):
         super().__init__(paths)
         self._directory = paths[hosts.UNIFIED]
 
+    def check(self, resources: dict[str, Any]) -> None:
+        devices.parse(resources.get("devices") or [])
+        v2_limits.unified(resources.get("unified") or {})
+        available = set(files.read_text(f"{self._mount_point()}/cgroup.controllers").split())
+        for controller, key, plan in _LIMITS:
+            section = resources.get(key)
+            if section and (wanted := plan(self._directory, section)) and controller not in available:
+                raise files.absent(controller, wanted[0].json_path)
+
     def create(self, resources: dict[str, Any]) -> None:
-        mount_point = hosts.current().hierarchies[hosts.UNIFIED].mount_point
+        self.check(resources)
+        mount_point = self._mount_point()
         path = mount_point
         for part in os.path.relpath(self._directory, mount_point).split("/"):
             enable_controllers(path)
@@ -100,6 +110,9 @@ class V2Cgroup(Cgroup):
 
     def oom_killed(self) -> bool:
         return files.read_flat(f"{self._directory}/memory.events").get("oom_kill", 0) > 0
+
+    def _mount_point(self) -> str:
+        return hosts.current().hierarchies[hosts.UNIFIED].mount_point
 
     def _controllers(self) -> set[str]:
         try:

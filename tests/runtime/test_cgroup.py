@@ -272,6 +272,16 @@ def test_what_the_host_cannot_do_is_told_by_its_json_path(
     assert caught.value.path in caught.value.message
 
 
+def test_what_cannot_be_had_is_refused_before_anything_is_made(cgroup: Cgroup) -> None:
+    for resources in (
+        {"hugepageLimits": [{"pageSize": "2MB", "limit": 1}]} if cgroup.mode != "v2" else {"unified": {"a/b": "1"}},
+        {"devices": [{"allow": True, "type": "z"}]},
+    ):
+        with pytest.raises(CgroupFault):
+            cgroup.create(resources)
+        assert not cgroup.exists()
+
+
 def test_kernel_memory_limits_are_left_out_with_a_warning(cgroup: Cgroup) -> None:
     cgroup.create({"memory": {"kernel": 1 << 20}})
     assert "kernel memory" in cgroup.warnings[0]
