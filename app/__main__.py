@@ -79,7 +79,9 @@ def _run(options: argparse.Namespace) -> int:
         from .theming import read_themes
 
         config = locations.config_path()
-        settings = read_settings(config / "settings.toml", theme=options.theme, ascii=options.ascii, keymap=options.keymap)
+        settings = read_settings(
+            config / "settings.toml", theme=options.theme, ascii=options.ascii, keymap=options.keymap
+        )
         keymap = read_keymap(config / "keymap.toml", settings.keymap)
         themes = read_themes(locations.theme_paths())
         _log_to(options.debug)

@@ -303,8 +303,12 @@ class Flows:
         screen = self._screen
         keys = self._settings.detach_keys if not session.exec_id else ""
         link = TerminalLink(screen.bridge, session, container.id, title, detach_keys=keys)
-        if not await screen.dock.open(link, live=live):
+        if not await screen.dock.open(link):
             screen.flash(f"{container.name} has four terminals open already; d closes one", "warning")
+            return
+        screen.arrange()
+        if live:
+            _to_live(link.pane)
 
     @staticmethod
     def _attach_title(container: Container) -> str:

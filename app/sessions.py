@@ -34,7 +34,7 @@ class SessionReader:
     def __init__(
         self,
         session: Session,
-        feed: Callable[[bytes], None],
+        feed: Callable[[bytes, bool], None],
         ended: Callable[[int | None], None],
         backlog: Callable[[], int],
     ) -> None:
@@ -80,7 +80,7 @@ class SessionReader:
                 self.stop()
                 self._ended(frame.code if frame.kind == "exit" else None)
                 return
-            self._feed(frame.data)
+            self._feed(frame.data, frame.kind == "replay")
         if self._backlog() > self.PAUSE_BYTES:
             self._pause()
             self._loop.call_later(self.RESUME_S, self._resume)
@@ -136,9 +136,9 @@ class TerminalLink:
         if not self.over:
             self._queue.put_nowait(lambda: self.session.resize(rows, columns))
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes, replay: bool) -> None:
         # Without a terminal in the container nobody turned line feeds into new lines.
-        self.pane.feed(data if self.session.tty else data.replace(b"\n", b"\r\n"))
+        self.pane.feed(data if self.session.tty else data.replace(b"\n", b"\r\n"), replay=replay)
 
     def _ended(self, code: int | None) -> None:
         self.over = True

@@ -36,7 +36,7 @@ class Choice(Widget, can_focus=True):
         self.set_reactive(Choice.value, value)
 
     def render(self) -> Content:
-        return Content.assemble(("‹ ", "$text-muted"), self.value, (" ›", "$text-muted"))
+        return Content.assemble(("‹ ", "$foreground 60%"), self.value, (" ›", "$foreground 60%"))
 
     def action_step(self, step: int) -> None:
         index = self._values.index(self.value) if self.value in self._values else 0

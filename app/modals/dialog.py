@@ -62,7 +62,7 @@ class Dialog(ModalScreen[T | None]):
 
     def complain(self, message: str, hint: str = "") -> None:
         """Show what is wrong; "" clears it."""
-        text = Content.assemble((message, "$text-error"), (f"  {hint}" if hint else "", "$text-muted"))
+        text = Content.assemble((message, "$text-error"), (f"  {hint}" if hint else "", "$foreground 60%"))
         complaint = self.query_one("#complaint", Static)
         complaint.update(text)
         complaint.set_class(bool(message), "shown")

@@ -83,7 +83,7 @@ class HelpScreen(ModalScreen[None]):
             if chosen:
                 shown.append((title, chosen))
         if not shown:
-            return Content.assemble(("\nno key matches", "$text-muted"))
+            return Content.assemble(("\nno key matches", "$foreground 60%"))
         wide = max(cell_len(keys) for _, lines in shown for keys, _, _ in lines)
         wide_text = max(cell_len(text) for _, lines in shown for _, text, _ in lines)
         parts: list[tuple[str, str]] = []
@@ -92,5 +92,5 @@ class HelpScreen(ModalScreen[None]):
             for keys, text, id in lines:
                 parts.append((f"  {keys.ljust(wide)}  ", "$text-accent"))
                 parts.append((text.ljust(wide_text), ""))
-                parts.append((f"  {id}\n", "$text-disabled"))
+                parts.append((f"  {id}\n", "$foreground 38%"))
         return Content.assemble(*parts)

@@ -71,5 +71,5 @@ def _line(entry: Entry, wide_key: int, wide: int) -> Content:
         parts.append((entry.shown_key.ljust(wide_key) + "  ", "$text-accent"))
     parts.append((entry.label.ljust(wide) if entry.remark else entry.label, ""))
     if entry.remark:
-        parts.append((f"  {entry.remark}", "$text-muted"))
+        parts.append((f"  {entry.remark}", "$foreground 60%"))
     return Content.assemble(*parts)

@@ -44,8 +44,6 @@ class RunDialog(Dialog[CreateRequest]):
                 Label("", classes="label"),
                 Checkbox("terminal", form.tty, id="tty", compact=True),
                 Checkbox("remove when it ends", form.auto_remove, id="auto-remove", compact=True),
-                Label("restart", classes="label"),
-                Choice(RESTART_NAMES, form.restart, id="restart"),
             )
             yield _row(
                 *_field("ports", "ports", form.ports, "8080:80 53/udp"),
@@ -57,7 +55,12 @@ class RunDialog(Dialog[CreateRequest]):
                 *_field("cpus", "cpus", form.cpus, "1.5"),
                 *_field("pids", "pids", form.pids, "100"),
             )
-            yield _row(Label("network", classes="label"), Choice(self._networks, form.network, id="network"))
+            yield _row(
+                Label("network", classes="label"),
+                Choice(self._networks, form.network, id="network"),
+                Label("restart", classes="label"),
+                Choice(RESTART_NAMES, form.restart, id="restart"),
+            )
         yield Static("", id="preview", markup=False)
 
     def on_mount(self) -> None:
@@ -114,7 +117,7 @@ class RunDialog(Dialog[CreateRequest]):
     def _preview(self) -> None:
         self.complain("")
         line = self.form().command_line()
-        self.query_one("#preview", Static).update(Content.assemble(("$ ", "$text-muted"), (line, "$text-accent")))
+        self.query_one("#preview", Static).update(Content.assemble(("$ ", "$foreground 60%"), (line, "$text-accent")))
 
 
 def _row(*widgets: Widget) -> Horizontal:

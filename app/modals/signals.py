@@ -48,7 +48,9 @@ class SignalPicker(Dialog[int]):
     def contents(self) -> ComposeResult:
         yield OptionList(
             *(
-                Option(Content.assemble((f"{number:>2}  ", "$text-muted"), f"{name:<8}", (meaning, "$text-muted")))
+                Option(
+                    Content.assemble((f"{number:>2}  ", "$foreground 60%"), f"{name:<8}", (meaning, "$foreground 60%"))
+                )
                 for number, name, meaning in self._signals
             ),
             compact=True,

@@ -231,6 +231,10 @@ class Commands(Screen[None]):
         panel.next_sort()
         panel.show(self.model)
 
+    async def action_log(self, name: str) -> None:
+        """A click on the footer's hints of the log view."""
+        await self.detail.logs.run_action(name)
+
     # -- other panels ---------------------------------------------------------------------------------------------
 
     def action_image(self, name: str) -> None:
@@ -299,12 +303,8 @@ class Commands(Screen[None]):
         self._cycle(-1)
 
     def action_filter(self) -> None:
-        if isinstance(self.focused, LogView):
-            self._filtering = "logs"
-            self.status.ask("/")
-        else:
-            self._filtering = self.panel
-            self.status.ask("/", self.panels[self.panel].filter_text)
+        self._filtering = self.panel
+        self.status.ask("/", self.panels[self.panel].filter_text)
 
     def action_back(self) -> None:
         """One step out: zoom, filter, marks, pane."""
@@ -463,16 +463,10 @@ class Commands(Screen[None]):
         self._focus_filtered()
 
     def _apply_filter(self, value: str) -> None:
-        if self._filtering == "logs":
-            self.detail.logs.search(value)
-            return
         panel = self.panels[self._filtering or self.panel]
         panel.filter_text = value.strip()
         panel.show(self.model)
         self.load_detail()
 
     def _focus_filtered(self) -> None:
-        if self._filtering == "logs":
-            self.detail.logs.focus()
-        else:
-            self.panels[self._filtering or self.panel].table.focus()
+        self.panels[self._filtering or self.panel].table.focus()

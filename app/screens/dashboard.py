@@ -359,7 +359,7 @@ class DashboardScreen(Commands):
 
     @on(TerminalDock.LinksChanged)
     def _on_links(self) -> None:
-        self._arrange()
+        self.arrange()
         if self.detail.tab == "terminals" and not self.dock.panes():
             self.show_tab("logs")
 
@@ -445,7 +445,7 @@ class DashboardScreen(Commands):
         kind, key, subject = self._subject()
         self.detail.show(kind, subject, self._tabs.get(kind, ""))
         self.dock.show(key if kind == "containers" else "")
-        self._arrange()
+        self.arrange()
         wanted = (kind, key, self.detail.tab)
         if wanted == self._loaded and kind != "jobs":
             return
@@ -558,7 +558,7 @@ class DashboardScreen(Commands):
             self._stop_log, self._log_of = None, ""
             self.detail.logs.clear()
 
-    def _arrange(self) -> None:
+    def arrange(self) -> None:
         """Classes that the style sheet lays out by: which of tabs and terminals are in sight."""
         panes = self.dock.panes() if self.detail.kind == "containers" else []
         self.detail.terminals = len(panes)

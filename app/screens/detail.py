@@ -119,14 +119,14 @@ class DetailPane(Vertical):
         """Draw the tabs into the border."""
         parts: list[Content | tuple[str, str | Style]] = []
         if self.subject:
-            parts += [(plain(self.subject), "bold"), (" ─ ", "$text-muted")]
+            parts += [(plain(self.subject), "bold"), (" ─ ", "$foreground 60%")]
         for number, tab in enumerate(TABS[self.kind]):
             if number:
-                parts.append((" │ ", "$text-disabled"))
+                parts.append((" │ ", "$foreground 38%"))
             title = TITLES[tab]
             if tab == "terminals" and self.terminals:
                 title += f" {self.terminals}"
-            look = "bold $text-accent" if tab == self.tab else "$text-muted"
+            look = "bold $text-accent" if tab == self.tab else "$foreground 60%"
             text = Content.assemble((title, look))
             parts.append(text.stylize(Style.from_meta({"@click": ("screen.tab_clicked", (tab,))})))
         self.border_title = Content.assemble(*parts)
@@ -173,15 +173,15 @@ def welcome(pull_key: str, toolbox_key: str, suggested: str) -> Content:
         ("There is no image here yet. Two keys change that:\n\n", ""),
         (f"{pull_key}", "bold $text-accent"),
         ("   pull an image from a registry\n", ""),
-        (f"    {suggested} from Docker Hub is suggested, any name is taken\n\n", "$text-muted"),
+        (f"    {suggested} from Docker Hub is suggested, any name is taken\n\n", "$foreground 60%"),
         (f"{toolbox_key}", "bold $text-accent"),
         ("   make the toolbox image from this machine's own shell and tools\n", ""),
-        ("    sh, coreutils, ip, ps and friends; needs no network\n\n", "$text-muted"),
-        ("Then ", "$text-muted"),
+        ("    sh, coreutils, ip, ps and friends; needs no network\n\n", "$foreground 60%"),
+        ("Then ", "$foreground 60%"),
         ("r", "bold $text-accent"),
-        (" on the image runs it with a terminal.   ", "$text-muted"),
+        (" on the image runs it with a terminal.   ", "$foreground 60%"),
         ("?", "bold $text-accent"),
-        (" shows all keys.", "$text-muted"),
+        (" shows all keys.", "$foreground 60%"),
     )
 
 

@@ -48,21 +48,18 @@ class TerminalDock(Container):
         """The link behind a pane."""
         return self._links.get(pane)
 
-    async def open(self, link: TerminalLink, *, live: bool) -> bool:
+    async def open(self, link: TerminalLink) -> bool:
         """Add a pane for this link; False (and the link closed) when the container has as many as fit."""
         area = self._areas.get(link.container_id)
         if area is None:
             area = self._areas[link.container_id] = TileArea()
             area.display = link.container_id == self.container_id
             await self.mount(area)
-        if not await area.add(link.pane, focus=live):
+        if not await area.add(link.pane, focus=False):
             link.close()
             return False
         self._links[link.pane] = link
         link.start()
-        if live:
-            link.pane.focus()
-            link.pane.go_live()
         self.post_message(self.LinksChanged())
         return True
 

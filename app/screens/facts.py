@@ -26,10 +26,10 @@ def facts(container: Container, *, busy: str = "", ascii_only: bool = False) -> 
     role = f"$text-{look.role}" if look.role != "" else ""
     state = [(f"{look.glyph} {look.word}", role)]
     if container.state in ("running", "paused") and container.started_ns:
-        state.append((f"  up {docker_age(now - container.started_ns).lower()}, pid {container.pid}", "$text-muted"))
+        state.append((f"  up {docker_age(now - container.started_ns).lower()}, pid {container.pid}", "$foreground 60%"))
     elif over := exit_text(container):
         ago = docker_age(now - container.finished_ns).lower() if container.finished_ns else ""
-        state.append((f"  {over}" + (f", {ago} ago" if ago else ""), "$text-muted"))
+        state.append((f"  {over}" + (f", {ago} ago" if ago else ""), "$foreground 60%"))
     if container.restart_count:
         state.append((f"  restarted {container.restart_count} times", "$text-warning"))
     lines: list[Line] = [("state", Content.assemble(*state))]
@@ -39,7 +39,9 @@ def facts(container: Container, *, busy: str = "", ascii_only: bool = False) -> 
     lines.append(("command", Content(command_text(container.command))))
     for endpoint in container.endpoints:
         address = f"{endpoint.address}/{endpoint.prefix_length}" if endpoint.address else ""
-        lines.append(("network", Content.assemble(endpoint.network, (f"  {address}  {endpoint.mac}", "$text-muted"))))
+        lines.append(
+            ("network", Content.assemble(endpoint.network, (f"  {address}  {endpoint.mac}", "$foreground 60%")))
+        )
     if not container.endpoints and container.network != "bridge":
         lines.append(("network", Content(container.network)))
     if container.ports:
@@ -50,11 +52,11 @@ def facts(container: Container, *, busy: str = "", ascii_only: bool = False) -> 
             mount.source if mount.type == "bind" else mount.source[:12] if len(mount.source) == 64 else mount.source
         )
         arrow = f"{source} → " if source else ""
-        lines.append(("mount", Content.assemble(plain(f"{arrow}{mount.target}"), (how, "$text-muted"))))
+        lines.append(("mount", Content.assemble(plain(f"{arrow}{mount.target}"), (how, "$foreground 60%"))))
     lines.append(("limits", limits_line(container)))
     if container.restart.name != "no":
         lines.append(("restart", Content(container.restart.name)))
-    lines.append(("id", Content.assemble((container.id[:12], "$text-muted"))))
+    lines.append(("id", Content.assemble((container.id[:12], "$foreground 60%"))))
     return lines
 
 
@@ -76,10 +78,10 @@ def limits_line(container: Container) -> Content:
     """The limits that are set, in one line."""
     chosen = [(name, value) for name, value in limit_values(container) if value != "–"]
     if not chosen:
-        return Content.assemble(("none", "$text-muted"))
+        return Content.assemble(("none", "$foreground 60%"))
     parts: list[tuple[str, str]] = []
     for name, value in chosen:
-        parts += [(f"{name} ", "$text-muted"), (f"{value}   ", "")]
+        parts += [(f"{name} ", "$foreground 60%"), (f"{value}   ", "")]
     return Content.assemble(*parts)
 
 
@@ -90,7 +92,7 @@ def lay_out(lines: list[Line], width: int, rows: int) -> Content:
     for name, value in lines[:rows] if rows else lines:
         room = max(8, width - label)
         text = value if value.cell_length <= room else Content(elide_end(value.plain, room))
-        shown.append(Content.assemble((name.ljust(label), "$text-muted"), text))
+        shown.append(Content.assemble((name.ljust(label), "$foreground 60%"), text))
     return Content("\n").join(shown)
 
 

@@ -54,7 +54,7 @@ class KeyFooter(Widget):
         self._spans = []
         x = 1
         for hint in hints:
-            parts += [(hint.key, "bold $text-accent"), (f" {hint.label}  ", "$text-muted")]
+            parts += [(hint.key, "bold $text-accent"), (f" {hint.label}  ", "$foreground 60%")]
             self._spans.append((x, x + _width(hint) - 2, hint.action))
             x += _width(hint)
         return Content.assemble(*parts)

@@ -63,8 +63,8 @@ def hints(keymap: Keymap, context: str, container: Container | None, *, first_ru
         return [
             *_life(keymap, container)[:1],
             Hint("f", "follow", "log('toggle_follow')"),
-            Hint("/", "search", "filter"),
-            Hint("&", "keep matching", "log('filter')"),
+            Hint("/", "search", "log('search')"),
+            Hint("&", "keep matching", "log('keep')"),
             Hint("w", "wrap", "log('toggle_wrap')"),
             Hint("t", "times", "log('toggle_timestamps')"),
             *named("container.shell", "help"),

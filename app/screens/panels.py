@@ -86,8 +86,9 @@ class ListPanel(Vertical):
             rows = [row for row in rows if matches(row.search, self.filter_text)]
         self.table.highlight(self.filter_text)
         self.table.set_rows(rows)
+        count = self.count_text(model)
         self.border_title = Content.assemble(
-            (f"{self.number} ", "$text-muted"), self.heading, (f" {self.count_text(model)}", "$text-muted")
+            (f"{self.number} ", "$foreground 60%"), self.heading, (f" {count}" if count else "", "$foreground 60%")
         )
         self.border_subtitle = Content(self.note()) if self.note() else None
 

@@ -66,13 +66,16 @@ class SideColumn(Vertical):
             self.limits.update("")
             return
         feed_charts(self.charts, track, container, window_s)
-        self.limits.border_title = Content.assemble("Limits ", (plain(container.name), "$text-muted"))
+        self.limits.border_title = Content.assemble("Limits ", (plain(container.name), "$foreground 60%"))
         values = limit_values(container)
         half = (len(values) + 1) // 2
         lines = []
         for left, right in zip(values[:half], values[half:], strict=False):
             parts: list[tuple[str, str]] = []
             for name, value in (left, right):
-                parts += [(f" {name:<8}", "$text-muted"), (f"{value:<18}", "$text-disabled" if value == "–" else "")]
+                parts += [
+                    (f" {name:<8}", "$foreground 60%"),
+                    (f"{value:<18}", "$foreground 38%" if value == "–" else ""),
+                ]
             lines.append(Content.assemble(*parts))
         self.limits.update(Content("\n").join(lines))

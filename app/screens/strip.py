@@ -44,7 +44,7 @@ class PanelStrip(Widget):
         for number, (kind, name) in enumerate(self._panels, 1):
             count = self._counts.get(kind, 0)
             text = f" {number} {name}{f' {count}' if count else ''} "
-            parts.append((text, "bold $text-accent on $accent 18%" if kind == self._current else "$text-muted"))
+            parts.append((text, "bold $text-accent on $accent 18%" if kind == self._current else "$foreground 60%"))
             self._spans.append((x, x + len(text), kind))
             x += len(text)
         return Content.assemble(*parts)

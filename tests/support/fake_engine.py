@@ -69,7 +69,7 @@ class FakeTerminal:
         near, self._far = socket.socketpair()
         self.session = Session(near, tty=tty, exec_id=exec_id)
         self.received = bytearray()
-        self.sizes: list[tuple[int, int]] = []
+        self.sizes: list[tuple[int, ...]] = []
         self.signals: list[int] = []
         self.got = threading.Condition()
         self.exec_id = exec_id
@@ -105,7 +105,7 @@ class FakeTerminal:
                     elif kind == frames.SIGNAL:
                         self.signals.append(payload[0])
                     elif kind == frames.RESIZE:
-                        self.sizes.append((0, 0))
+                        self.sizes.append(frames.SIZE.unpack(payload))
                     self.got.notify_all()
 
 
@@ -119,9 +119,7 @@ class FakeEvents:
         with self.lock:
             number = len(self.all) + 1
             self.all.append(
-                Event(
-                    id=number, time_ns=time.time_ns(), type=kind, action=action, actor=actor, attributes=attributes
-                )
+                Event(id=number, time_ns=time.time_ns(), type=kind, action=action, actor=actor, attributes=attributes)
             )
             for reader in self._readers:
                 reader.ring()

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def make_app(
-    engine: FakeEngine, *, settings: Settings | None = None, keymap: Keymap | None = None, remembered: Remembered | None = None
+    engine: FakeEngine,
+    *,
+    settings: Settings | None = None,
+    keymap: Keymap | None = None,
+    remembered: Remembered | None = None,
 ) -> PydockApp:
     """A dashboard that has read the engine."""
     real = cast("Engine", engine)
