@@ -48,10 +48,6 @@ class Engine:
         """Close the database; containers run on."""
         self.store.close()
 
-    def sweep(self) -> None:
-        """Clear away what no row knows; for hosts that live long."""
-        reconcile.sweep(self.store, self.paths)
-
     def info(self) -> dict[str, Any]:
         """Facts about engine and host, named as in `docker info`."""
         from . import info

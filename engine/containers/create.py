@@ -11,6 +11,7 @@ from ..errors import NameInUse
 from ..models import Container, Mount
 from ..phases import Phases
 from . import files, names, rows
+from .locks import LifecycleLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,20 @@ def create(
         image = images.config(request.image)
         images.ensure_unpacked(image)
     container = _row(request, image)
+    with LifecycleLock(paths, container.id):  # so that nobody takes the half-made one for an orphan
+        return _make(store, paths, images, volumes, request, image, container, phases)
+
+
+def _make(
+    store: Store,
+    paths: Paths,
+    images: Images,
+    volumes: Volumes,
+    request: CreateRequest,
+    image: ImageConfig,
+    container: Container,
+    phases: Phases,
+) -> Container:
     try:
         with phases.step("bundle"):
             container = container.replace(mounts=_volumes(volumes, container, image, request.mounts))

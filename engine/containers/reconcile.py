@@ -16,6 +16,8 @@ from .locks import LifecycleLock, shim_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..models import Container
     from ..paths import Paths
     from ..shim.exits import Exit
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 LOST_CODE = 255
 """Docker's exit code for a container whose end nobody saw."""
-ORPHAN_AGE_S = 60
 
 
 def reconcile(store: Store, paths: Paths) -> None:
@@ -31,6 +32,7 @@ def reconcile(store: Store, paths: Paths) -> None:
     for container in rows.every(store, states=rows.LIVE_STATES):
         if not shim_alive(paths, container.id):
             settle(store, paths, container.id)
+    _sweep(store, paths)
 
 
 def settle(store: Store, paths: Paths, container_id: str) -> None:
@@ -44,23 +46,32 @@ def settle(store: Store, paths: Paths, container_id: str) -> None:
         pass
 
 
-def sweep(store: Store, paths: Paths) -> None:
-    """Delete bundles without a row, and addresses of containers that do not run; for long-lived hosts."""
-    known = {container.id for container in rows.every(store)}
-    live = {container.id for container in rows.every(store, states=rows.LIVE_STATES)}
-    for name in os.listdir(paths.containers):
-        path = f"{paths.containers}/{name}"
-        if name not in known and _age_s(path) > ORPHAN_AGE_S and not shim_alive(paths, name):
-            files.remove(paths, name)
-    held = {row[0] for row in store.query("SELECT DISTINCT container_id FROM endpoints")}
-    for container_id in held - live:
-        if shim_alive(paths, container_id):
-            continue
-        try:
-            with LifecycleLock(paths, container_id, wait_s=0.0), store.transaction() as tx:
-                files.release(tx, container_id)
-        except Conflict:
-            continue
+def _sweep(store: Store, paths: Paths) -> None:
+    """Delete bundles that a killed `create` left without a row, and give addresses of the dead back."""
+    bundles = os.listdir(paths.containers)
+    states = dict(store.query("SELECT id, state FROM containers"))
+    for name in bundles:
+        if name not in states:
+            _sweep_one(store, paths, name, lambda name=name: files.remove(paths, name))  # type: ignore[misc]
+    for (holder,) in store.query("SELECT DISTINCT container_id FROM endpoints"):
+        if states.get(holder) not in rows.LIVE_STATES:
+            _sweep_one(store, paths, holder, lambda holder=holder: _release(store, holder))  # type: ignore[misc]
+
+
+def _sweep_one(store: Store, paths: Paths, container_id: str, action: Callable[[], None]) -> None:
+    """Act if nobody is at work on the container and it is still not live: its creator and starter hold the lock."""
+    try:
+        with LifecycleLock(paths, container_id, wait_s=0.0):
+            row = store.query("SELECT state FROM containers WHERE id = ?", (container_id,))
+            if not shim_alive(paths, container_id) and (not row or row[0][0] not in rows.LIVE_STATES):
+                action()
+    except Conflict:
+        pass
+
+
+def _release(store: Store, container_id: str) -> None:
+    with store.transaction() as tx:
+        files.release(tx, container_id)
 
 
 def _settle(store: Store, paths: Paths, container: Container) -> None:
@@ -110,10 +121,3 @@ def _clear_runtime(paths: Paths, container_id: str) -> None:
         RuntimeContainer.load(paths.runtime, container_id).delete(force=True)
     except (RuntimeFault, OSError):
         pass
-
-
-def _age_s(path: str) -> float:
-    try:
-        return time.time() - os.stat(path).st_mtime
-    except FileNotFoundError:
-        return 0.0

@@ -69,7 +69,7 @@ class Starter:
     ) -> Session | None:
         request = rows.request(self._store, container.id)
         try:
-            with phases.step("prepare"):
+            with phases.step("plan"):
                 plan = self._plan(container, request)
             plan = plan.replace(
                 foreground=attach,

@@ -165,7 +165,7 @@ class Supervisor:
     def _record_start(self, phases: Phases) -> None:
         container = self.container
         assert container is not None
-        recorded = (*self.plan.phases, *phases.recorded)
+        recorded = tuple(sorted((*self.plan.phases, *phases.recorded), key=lambda phase: phase.start_ns))
 
         def started(row: Container) -> Container:
             return row.replace(

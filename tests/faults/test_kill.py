@@ -152,6 +152,5 @@ def test_a_start_goes_on_when_its_host_is_killed_at_any_moment(engine: Engine, i
             assert container.state in ("created", "running")
             assert (container.state == "running") == os.path.exists(f"/proc/{container.pid or 'none'}")
             other.containers.remove(container.id, force=True)
-        other.sweep()
         assert other.store.query("SELECT * FROM endpoints") == []
     assert os.listdir(engine.paths.containers) == []
