@@ -1,6 +1,7 @@
 """The door to nf_tables: libnftables in this process, or the `nft` program where the library is not there.
 
-One call is one transaction: all of it takes effect or none. The library's context is made for each call (0.06 ms):
+For whole rule sets; what every start needs is in `nfnetlink.py`. One call is one transaction: all of it takes
+effect or none. The library's context is made for each call (0.06 ms):
 it holds a netlink socket, which two processes must not share across a fork. `load` may be called before a
 fork, so that the children find the library mapped. Source: libnftables(3), nft(8).
 """
@@ -8,21 +9,12 @@ fork, so that the children find the library mapped. Source: libnftables(3), nft(
 from __future__ import annotations
 
 import ctypes
-import os
-import socket
-import struct
 
 from ..errors import EngineError, HostUnfit
-from .netlink import attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-_NETLINK_NETFILTER = 12
-_NFT_MSG_GETTABLE = (10 << 8) | 1
-_NFTA_TABLE_NAME = 1
-_NFPROTO_INET = 1
 
 _library: Any = None
 _looked = False
@@ -64,17 +56,6 @@ def run(commands: str) -> str:
     if load():
         return _by_library(commands)
     return _by_program(commands)
-
-
-def table_exists(name: str) -> bool:
-    """Whether the kernel has `table inet NAME`; one netlink message, for the path of every start."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as door:
-        door.bind((0, 0))
-        payload = struct.pack(">BBH", _NFPROTO_INET, 0, 0) + attribute(_NFTA_TABLE_NAME, os.fsencode(name) + b"\0")
-        door.send(struct.pack("=IHHII", 16 + len(payload), _NFT_MSG_GETTABLE, 1, 1, 0) + payload)
-        answer = door.recv(1 << 14)
-    kind: int = struct.unpack_from("=H", answer, 4)[0]
-    return kind != 2
 
 
 def _by_library(commands: str) -> str:

@@ -17,14 +17,18 @@ What the rules do:
 
 from __future__ import annotations
 
-from .address import subnet_of
-from .nftables import NftError, run, table_exists
+import struct
+
+from .address import pack, subnet_of
+from .nfnetlink import add_elements, delete_elements, delete_table, table_exists
+from .nftables import NftError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from ..models import Endpoint
+    from .nfnetlink import Element
 
-    from ..models import Endpoint, PortMapping
+_PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 
 _BASE = """\
 create table inet {t}
@@ -80,51 +84,46 @@ def ensure(endpoint: Endpoint) -> bool:
 
 def publish(endpoint: Endpoint) -> None:
     """Let the endpoint's ports in. An element left by a container that died with its shim is replaced."""
-    elements = list(_elements(endpoint))
+    elements = _elements(endpoint)
     if not elements:
         return
-    added = "".join(f"add element inet {element}\n" for element in elements)
     try:
-        run(added)
-    except NftError:
+        add_elements(endpoint.bridge, elements)
+    except FileExistsError:
         withdraw(endpoint)
-        run(added)
+        add_elements(endpoint.bridge, elements)
 
 
 def withdraw(endpoint: Endpoint) -> None:
     """Close the endpoint's ports; quiet about what is not there."""
-    elements = [f"delete element inet {element}\n" for element in _elements(endpoint)]
-    if not elements or not table_exists(endpoint.bridge):
+    elements = _elements(endpoint)
+    if not elements:
         return
     try:
-        run("".join(elements))
-    except NftError:
+        delete_elements(endpoint.bridge, elements)
+    except FileNotFoundError:
         for element in elements:
             try:
-                run(element)
-            except NftError:
+                delete_elements(endpoint.bridge, [element])
+            except FileNotFoundError:
                 continue
 
 
 def remove(bridge: str) -> None:
     """Take the network's table away, if it is there."""
-    if table_exists(bridge):
-        try:
-            run(f"delete table inet {bridge}\n")
-        except NftError:
-            if table_exists(bridge):
-                raise
+    delete_table(bridge)
 
 
-def _elements(endpoint: Endpoint) -> Iterator[str]:
+def _elements(endpoint: Endpoint) -> list[Element]:
+    """Keys and values of the two maps, each part padded to four bytes."""
+    found = []
     for port in endpoint.ports:
         if not port.host_port or ":" in port.host_ip:
             continue
-        yield _element(endpoint, port)
-
-
-def _element(endpoint: Endpoint, port: PortMapping) -> str:
-    goal = f"{endpoint.address} . {port.container_port}"
-    if port.host_ip in ("", "0.0.0.0"):
-        return f"{endpoint.bridge} anywhere {{ {port.protocol} . {port.host_port} : {goal} }}"
-    return f"{endpoint.bridge} addressed {{ {port.host_ip} . {port.protocol} . {port.host_port} : {goal} }}"
+        key = struct.pack(">B3xH2x", _PROTOCOLS[port.protocol], port.host_port)
+        value = pack(endpoint.address) + struct.pack(">H2x", port.container_port)
+        if port.host_ip in ("", "0.0.0.0"):
+            found.append(("anywhere", key, value))
+        else:
+            found.append(("addressed", pack(port.host_ip) + key, value))
+    return found

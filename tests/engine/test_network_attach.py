@@ -22,7 +22,8 @@ from engine.models import CreateRequest, Endpoint, PortMapping
 from engine.networks import attach as network
 from engine.networks import links, rules
 from engine.networks.networks import Networks
-from engine.networks.nftables import run, table_exists
+from engine.networks.nfnetlink import table_exists
+from engine.networks.nftables import run
 from engine.paths import Paths
 from engine.store import Store
 
