@@ -27,7 +27,9 @@ def open_cgroup(cgroups_path: str, container_id: str, *, systemd: bool = False) 
     """
     host = hosts.current()
     if systemd:
-        raise CgroupFault("the systemd cgroup driver is not built in yet", path="linux.cgroupsPath")
+        from .systemd import SystemdCgroup
+
+        return SystemdCgroup(host, cgroups_path, container_id)
     if "\0" in cgroups_path or "\n" in cgroups_path:
         raise CgroupFault(
             f"cgroup path {cgroups_path!r} has a character that no cgroup can have", path="linux.cgroupsPath"
