@@ -14,6 +14,7 @@ import os
 from ..errors import Conflict, EngineError
 from . import ipam, links, rules
 from .address import overlap, parse_subnet, to_number
+from .forwarding import forget_forwarding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ def give_up(host: Netlink, network: Network, root: str) -> bool:
     link = host.link(network.bridge) if network.bridge else None
     if link is None or link.alias != links.alias(network.id, root):
         return False
-    links.delete(host, network.bridge)
-    rules.remove(network.bridge)
+    _delete(host, network.bridge)
     return True
 
 
@@ -100,8 +100,13 @@ def _sweep(host: Netlink, own: str, name: str) -> None:
         gone = len(os.fsencode(link.alias)) < 255 and not os.path.exists(words[2])
         forgotten = link.alias == own and link.name != name
         if (gone or forgotten) and not any(other.master == link.index for other in everything):
-            links.delete(host, link.name)
-            rules.remove(link.name)
+            _delete(host, link.name)
+
+
+def _delete(host: Netlink, bridge: str) -> None:
+    links.delete(host, bridge)
+    rules.remove(bridge)
+    forget_forwarding(bridge)
 
 
 def _free_name(host: Netlink) -> str:

@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 
-from .netlink import attribute, nested
+from .netlink import attribute, attributes, nested
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 _NETLINK_NETFILTER = 12
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _SUBSYSTEM = 10
-_GETTABLE, _DELTABLE, _NEWSETELEM, _DELSETELEM = 1, 2, 12, 14
+_GETTABLE, _DELTABLE, _GETCHAIN, _NEWSETELEM, _DELSETELEM = 1, 2, 4, 12, 14
 _NFTA_TABLE_NAME = 1
+_NFTA_CHAIN_TABLE, _NFTA_CHAIN_NAME, _NFTA_CHAIN_POLICY = 1, 3, 5
 _NFTA_SET_ELEM_LIST_TABLE, _NFTA_SET_ELEM_LIST_SET, _NFTA_SET_ELEM_LIST_ELEMENTS = 1, 2, 3
 _NFTA_LIST_ELEM, _NFTA_SET_ELEM_KEY, _NFTA_SET_ELEM_DATA, _NFTA_DATA_VALUE = 1, 1, 2, 1
-_NFPROTO_UNSPEC, _NFPROTO_INET = 0, 1
+_NFPROTO_UNSPEC, _NFPROTO_INET, _NFPROTO_IPV4 = 0, 1, 2
 _REQUEST, _ACK, _CREATE = 1, 4, 0x400
 _ERROR = 2
 _ANSWER_S = 10.0
@@ -41,6 +42,21 @@ def table_exists(name: str) -> bool:
         door.send(_message(_SUBSYSTEM << 8 | _GETTABLE, _REQUEST, 1, payload))
         kind: int = struct.unpack_from("=H", door.recv(1 << 14), 4)[0]
     return kind != _ERROR
+
+
+def chain_policy(table: str, chain: str) -> int | None:
+    """The policy of a base chain of `table ip TABLE`, NF_DROP (0) or NF_ACCEPT (1); None when there is no such
+    chain, -1 when it has none."""
+    with _open() as door:
+        payload = _family(_NFPROTO_IPV4)
+        payload += attribute(_NFTA_CHAIN_TABLE, _name(table)) + attribute(_NFTA_CHAIN_NAME, _name(chain))
+        door.send(_message(_SUBSYSTEM << 8 | _GETCHAIN, _REQUEST, 1, payload))
+        answer = door.recv(1 << 14)
+    length, kind = struct.unpack_from("=IH", answer)
+    if kind == _ERROR:
+        return None
+    policy = dict(attributes(answer[20:length])).get(_NFTA_CHAIN_POLICY)
+    return int.from_bytes(policy, "big") if policy else -1
 
 
 def add_elements(table: str, elements: Sequence[Element]) -> None:

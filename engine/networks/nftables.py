@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_OUTPUT_HANDLE = 1 << 3
+
 _library: Any = None
 _looked = False
 
@@ -51,20 +53,22 @@ def load() -> bool:
     return _library is not None
 
 
-def run(commands: str) -> str:
-    """Run nft commands as one transaction and return what they print. Raises NftError, HostUnfit."""
+def run(commands: str, *, handles: bool = False) -> str:
+    """Run nft commands as one transaction and return what they print, rules with their handles if asked. Raises
+    NftError, HostUnfit."""
     if load():
-        return _by_library(commands)
-    return _by_program(commands)
+        return _by_library(commands, handles)
+    return _by_program(commands, handles)
 
 
-def _by_library(commands: str) -> str:
+def _by_library(commands: str, handles: bool) -> str:
     context = _library.nft_ctx_new(0)
     if not context:
         raise NftError("nftables: no context could be made")
     try:
         _library.nft_ctx_buffer_output(context)
         _library.nft_ctx_buffer_error(context)
+        _library.nft_ctx_output_set_flags(context, _OUTPUT_HANDLE if handles else 0)
         failed = _library.nft_run_cmd_from_buffer(context, commands.encode())
         if failed:
             raise _refused((_library.nft_ctx_get_error_buffer(context) or b"").decode("utf-8", "replace"))
@@ -73,11 +77,13 @@ def _by_library(commands: str) -> str:
         _library.nft_ctx_free(context)
 
 
-def _by_program(commands: str) -> str:
+def _by_program(commands: str, handles: bool) -> str:
     import subprocess
 
     try:
-        done = subprocess.run(["nft", "-f", "-"], input=commands.encode(), capture_output=True, check=False)
+        done = subprocess.run(
+            ["nft", *(["-a"] if handles else []), "-f", "-"], input=commands.encode(), capture_output=True, check=False
+        )
     except FileNotFoundError as error:
         raise HostUnfit(
             "this host has neither libnftables nor the nft program, which bridge networks need",

@@ -86,7 +86,7 @@ def process_on(port: PortMapping) -> str:
     inodes = set()
     for family in ("", "6"):
         try:
-            with open(f"/proc/net/{port.protocol}{family}", encoding="ascii") as table:
+            with open(f"/proc/thread-self/net/{port.protocol}{family}", encoding="ascii") as table:
                 rows = [line.split() for line in table][1:]
         except OSError:
             continue

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +30,11 @@ from engine.networks.nfnetlink import table_exists
 from engine.networks.nftables import run
 from engine.paths import Paths
 from engine.store import Store
+from runtime.kernel import calls, constants
+from tests.support.engine import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.root
 
@@ -148,6 +154,12 @@ def host() -> Place:
 @pytest.fixture
 def outside() -> Iterator[Place]:
     """Another machine at 198.51.100.2; this host is 198.51.100.1 to it."""
+    with machine_outside() as place:
+        yield place
+
+
+@contextlib.contextmanager
+def machine_outside() -> Iterator[Place]:
     place = Place("outside")
     name = f"out{os.getpid()}"
     try:
@@ -352,3 +364,92 @@ def test_loopback_alone(net: Net) -> None:
     assert place.ask("127.0.0.1", 1) == "OSError"
     network.loopback(place.pid)
     assert place.ask("127.0.0.1", 1) == "ConnectionRefusedError"
+
+
+def on_a_host_of_its_own(story: Callable[[], None]) -> None:
+    """Run the story in a new network namespace, as if on a machine without any of this one's firewall rules."""
+
+    def run_there() -> None:
+        calls.unshare(constants.CLONE_NEWNET)
+        network.loopback(threading.get_native_id())
+        # A namespace starts with what the host has set.
+        shell("echo 0 > /proc/sys/net/ipv4/ip_forward")
+        story()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run_there).result(timeout=100)
+
+
+def reach_in_and_out(base: Path) -> None:
+    """The whole story in short: out by masquerade, in by a published port."""
+    net = Net(base)
+    try:
+        with machine_outside() as outside:
+            number = 8080
+            one, _ = net.container("one", PortMapping(container_port=80, host_port=number))
+            one.serve(80)
+            outside.serve(9000)
+            assert one.ask("198.51.100.2", 9000) == "outside 198.51.100.1"
+            assert outside.ask("198.51.100.1", number) == "one 198.51.100.2"
+            # A second start on the same network adds nothing to the host's chains.
+            before = shell("nft list ruleset")
+            net.container("two")
+            assert shell("nft list ruleset").count('comment "pydock"') == before.count('comment "pydock"')
+    finally:
+        net.close()
+
+
+def shell(line: str) -> str:
+    return subprocess.run(["sh", "-ec", line], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_bare_host_gets_forwarding_switched_on(tmp_path: Path) -> None:
+    def story() -> None:
+        assert shell("cat /proc/sys/net/ipv4/ip_forward") == "0\n"
+        reach_in_and_out(tmp_path)
+        assert shell("cat /proc/sys/net/ipv4/ip_forward") == "1\n"
+        assert shell("nft list ruleset") == ""
+
+    on_a_host_of_its_own(story)
+
+
+@pytest.mark.parametrize("program", ["iptables-nft", "iptables-legacy"])
+@pytest.mark.parametrize("docker_user", [True, False], ids=["docker", "plain"])
+def test_packets_pass_beside_a_firewall_that_drops_forwarding(tmp_path: Path, program: str, docker_user: bool) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+
+    def story() -> None:
+        try:
+            shell(f"{program} -P FORWARD DROP")
+        except subprocess.CalledProcessError:
+            pytest.skip(f"this kernel does not do {program}")
+        if docker_user:
+            shell(f"{program} -N DOCKER-USER; {program} -A DOCKER-USER -j RETURN; {program} -I FORWARD -j DOCKER-USER")
+        before = shell(f"{program} -S")
+        reach_in_and_out(tmp_path)
+        assert shell(f"{program} -S") == before
+
+    on_a_host_of_its_own(story)
+
+
+def test_packets_pass_beside_a_running_dockerd(tmp_path: Path) -> None:
+    if shutil.which("dockerd") is None:
+        pytest.skip("dockerd is not installed")
+
+    def story() -> None:
+        base = tempfile.mkdtemp(prefix="dockerd-")
+        options = f"--data-root {base}/lib --exec-root {base}/run --pidfile {base}/pid --host unix://{base}/sock"
+        with open(f"{base}/log", "wb") as log:
+            daemon = subprocess.Popen(["dockerd", *options.split()], stdout=log, stderr=log)
+        try:
+            wait_until("dockerd to set its rules up", lambda: "DOCKER-USER" in shell("iptables -S FORWARD"), 60)
+            wait_until("dockerd to answer", lambda: os.path.exists(f"{base}/sock"), 60)
+            assert "-P FORWARD DROP" in shell("iptables -S FORWARD")
+            reach_in_and_out(tmp_path)
+        finally:
+            daemon.terminate()
+            daemon.wait(timeout=30)
+            shutil.rmtree(base, ignore_errors=True)
+
+    on_a_host_of_its_own(story)
