@@ -6,6 +6,7 @@ from ..errors import WrongState
 from . import stream, terminal
 from .detach_keys import DEFAULT, parse_detach_keys
 from .options import Command, flag, text
+from .run import proxy
 from .session_end import container_exit_code
 
 TYPE_CHECKING = False
@@ -31,8 +32,8 @@ def attach(context: Context, options: Parsed) -> int:
     if container.tty and stdin:
         terminal.require_input_terminal()
     with engine.containers.attach(container.id) as session:
-        joined = stream.Stream(session, stdin=stdin, detach=keys, proxy=options.flag("sig-proxy"))
-        outcome = joined.join()
+        signaller = proxy(engine, container.id) if options.flag("sig-proxy") else None
+        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=signaller).join()
     return container_exit_code(engine, container.id, outcome)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..errors import StartFailed
 from ..models import ExecRequest
 from . import stream, terminal
+from .border import complain
 from .detach_keys import DEFAULT, parse_detach_keys
 from .environment import read_environment
 from .errors import UsageError
@@ -36,13 +38,16 @@ def execute(context: Context, options: Parsed) -> int:
         detach=detached,
     )
     size = terminal.size() if request.tty and not detached else None
-    session = context.engine.containers.exec(name, request, size)
+    try:
+        session = context.engine.containers.exec(name, request, size)
+    except StartFailed as error:
+        return complain(error)  # 126 and 127 speak of the command, every other refusal is 1
     if detached:
         session.close()
         return 0
     with session:
         # unlike docker's, our client passes signals on: ctrl-C must not leave the command behind
-        outcome = stream.Stream(session, stdin=stdin, detach=keys).join()
+        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=session.signal).join()
     return exec_exit_code(name, outcome)
 
 
@@ -65,7 +70,6 @@ COMMANDS = {
         ),
         minimum=2,
         interspersed=False,
-        docker_codes=True,
         aliases=("container exec",),
     )
 }

@@ -16,6 +16,8 @@ from .session_end import container_exit_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..engine import Engine
     from ..models import Container, CreateRequest, Phase
     from .context import Context
@@ -55,7 +57,7 @@ def run(context: Context, options: Parsed) -> int:
             session,
             stdin="stdin" in streams,
             detach=keys,
-            proxy=options.flag("sig-proxy"),
+            signaller=proxy(context.engine, container.id) if options.flag("sig-proxy") else None,
             stdout="stdout" in streams,
             stderr="stderr" in streams,
         ).join()
@@ -113,6 +115,11 @@ def read_streams(options: Parsed) -> tuple[str, ...]:
     if asked:
         return asked
     return ("stdout", "stderr", "stdin") if options.flag("interactive") else ("stdout", "stderr")
+
+
+def proxy(engine: Engine, container_id: str) -> Callable[[int], None]:
+    """Passes this program's signals on to a container."""
+    return lambda number: engine.containers.kill(container_id, number)
 
 
 class Timing:

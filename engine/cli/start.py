@@ -10,7 +10,7 @@ from .border import refusal
 from .detach_keys import DEFAULT, parse_detach_keys
 from .errors import UsageError
 from .options import Command, flag, text
-from .run import Timing
+from .run import Timing, proxy
 from .session_end import container_exit_code
 
 TYPE_CHECKING = False
@@ -51,8 +51,8 @@ def _start_joined(context: Context, options: Parsed, timing: Timing) -> int:
     if session is None:  # it ran already; join what runs
         session = engine.containers.attach(container.id)
     with session:
-        joined = stream.Stream(session, stdin=stdin, detach=keys, proxy=options.flag("sig-proxy"))
-        outcome = joined.join()
+        signaller = proxy(engine, container.id) if options.flag("sig-proxy") else None
+        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=signaller).join()
     return container_exit_code(engine, container.id, outcome)
 
 

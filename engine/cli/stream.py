@@ -13,11 +13,13 @@ import select
 import signal
 import sys
 
+from ..errors import NotFound, WrongState
 from . import terminal
 from .detach_keys import DetachMatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from ..containers.session import Session
@@ -57,7 +59,7 @@ class Stream:
     """One run of `join()` over a session.
 
     stdin: whether local input goes in. detach: the keys that leave (only read in a terminal session).
-    proxy: pass signals on to the process. Without a tty and without proxy they end this program.
+    signaller: sends a signal to the process; with a tty, or without a signaller, signals end this program.
     """
 
     def __init__(
@@ -66,14 +68,14 @@ class Stream:
         *,
         stdin: bool,
         detach: bytes = b"",
-        proxy: bool = True,
+        signaller: Callable[[int], None] | None = None,
         stdout: bool = True,
         stderr: bool = True,
     ) -> None:
         self._session = session
         self._stdin_fd = terminal.STDIN_FD if stdin else -1
         self._matcher = DetachMatcher(detach) if detach and session.tty else None
-        self._proxy = proxy and not session.tty
+        self._signaller = None if session.tty else signaller
         self._targets = {"stdout": 1 if stdout else -1, "stderr": 2 if stderr else -1, "replay": 1}
         self._asked = 0
         self._wake_fd = -1
@@ -88,7 +90,7 @@ class Stream:
             return self._loop()
 
     def _handled(self) -> tuple[signal.Signals, ...]:
-        return (*(_PROXIED if self._proxy else _LEAVING), signal.SIGWINCH)
+        return (*(_PROXIED if self._signaller else _LEAVING), signal.SIGWINCH)
 
     def _loop(self) -> Outcome:
         ended = self._show()
@@ -177,7 +179,7 @@ class Stream:
         for number in os.read(self._wake_fd, 64):
             if number == signal.SIGWINCH:
                 self._resize()
-            elif not self._proxy:
+            elif self._signaller is None:
                 return Outcome(SIGNALLED, 128 + number)
             else:
                 if number in (signal.SIGINT, signal.SIGTERM):
@@ -186,9 +188,9 @@ class Stream:
                     sys.stderr.write("pydock: asked three times to end; leaving, the container runs on\n")
                     return Outcome(SIGNALLED, 128 + number)
                 try:
-                    self._session.signal(number)
-                except ConnectionError:
-                    pass
+                    self._signaller(number)
+                except (ConnectionError, WrongState, NotFound):
+                    pass  # it is ending already
         return None
 
     def _resize(self) -> None:

@@ -238,7 +238,7 @@ def test_inspect(loop: EngineRoot) -> None:
 
 
 def test_events_tell_the_life(pydock: EngineRoot) -> None:
-    pydock.ok("run", "--rm", "--name", "brief", "toolbox", "sh", "-c", "exit 2")
+    assert pydock.pydock("run", "--rm", "--name", "brief", "toolbox", "sh", "-c", "exit 2").returncode == 2
     text = pydock.ok("events", "--since", "1m", "--until", "0s", "--filter", "container=brief", "--format", "json")
     told = [json.loads(line) for line in text.splitlines()]
     actions = [event["Action"] for event in told]
