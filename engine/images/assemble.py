@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..errors import Cancelled, CorruptContent
 from ..record import Record
@@ -21,7 +21,6 @@ from .unpack.run import Unpacked, unpack_layer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from .layers import LayerStore, NewLayer
 
@@ -64,13 +63,16 @@ class Assembly:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="unpack")
         self._openers: dict[int, Callable[[], int]] = {}
-        self._begun: dict[int, Future[Begun]] = {}
+        self._begun: dict[int, Future[Begun]] = {index: Future() for index in self.missing}
+        self._lock = threading.Lock()  # guards _openers and the decision to start or to fail a layer
         self._failure: BaseException | None = None
 
     def offer(self, index: int, open_blob: Callable[[], int]) -> None:
         """The blob of layer `index` is there; `open_blob` gives a descriptor of its bytes each time."""
-        self._openers[index] = open_blob
-        self._begun[index] = self._pool.submit(self._start, index)
+        with self._lock:
+            self._openers[index] = open_blob
+            if not self._stop.is_set():
+                self._pool.submit(self._start, index)
 
     def finish(self, on_done: Callable[[int], None] | None = None) -> None:
         """Wait for all and name them, bottom up. Raises what the first failed one raised."""
@@ -81,6 +83,31 @@ class Assembly:
                 raise self._failure from None
             raise
         self._settle()
+
+    def stopped(self) -> bool:
+        """True when the work is of no use any more."""
+        return self._stop.is_set() or (self._cancelled is not None and self._cancelled())
+
+    def fail(self, error: BaseException) -> None:
+        """End everything at the next occasion; the first cause is what `finish` raises."""
+        with self._lock:
+            if self._failure is None and not isinstance(error, Cancelled):
+                self._failure = error
+            self._stop.set()
+            for index, begun in self._begun.items():
+                if index not in self._openers:
+                    begun.set_exception(Cancelled("cancelled before a layer was unpacked"))
+                    self._openers[index] = _no_blob
+
+    def close(self) -> None:
+        """Stop what runs and remove what is half made."""
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for future in self._begun.values():
+            if future.done() and future.exception() is None:
+                begun = future.result()
+                if begun is not None:
+                    begun[0].close()
 
     def _finish(self, on_done: Callable[[int], None] | None) -> None:
         for index, chain_id in enumerate(self.chain):
@@ -98,40 +125,27 @@ class Assembly:
             if on_done is not None:
                 on_done(index)
 
-    def stopped(self) -> bool:
-        """True when the work is of no use any more."""
-        return self._stop.is_set() or (self._cancelled is not None and self._cancelled())
+    def _start(self, index: int) -> None:
+        future = self._begun[index]
+        try:
+            future.set_result(self._begin(index))
+        except BaseException as error:
+            self.fail(error)
+            future.set_exception(error)
 
-    def fail(self, error: BaseException) -> None:
-        """End everything at the next occasion; the first cause is what `finish` raises."""
-        if self._failure is None and not isinstance(error, Cancelled):
-            self._failure = error
-        self._stop.set()
-
-    def close(self) -> None:
-        """Stop what runs and remove what is half made."""
-        self._stop.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for future in self._begun.values():
-            if not future.cancelled() and future.exception() is None:
-                begun = future.result()
-                if begun is not None:
-                    begun[0].close()
-
-    def _start(self, index: int) -> Begun:
+    def _begin(self, index: int) -> Begun:
         if self.stopped():
             raise Cancelled("cancelled before a layer was unpacked")
         try:
             new = self._store.begin(self.chain[index], wait=False)
         except BlockingIOError:
-            return None
+            return None  # another process makes it; `finish` waits for that
         if new is None:
             return None
         try:
             return new, self._unpack(index, new)
-        except BaseException as error:
+        except BaseException:
             new.close()
-            self.fail(error)
             raise
 
     def _unpack(self, index: int, new: NewLayer) -> Unpacked:
@@ -166,6 +180,10 @@ class Assembly:
                 start_new_session=True,
             )
             threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _no_blob() -> int:
+    raise Cancelled("cancelled before a layer was fetched")
 
 
 def is_layer(media_type: str) -> bool:

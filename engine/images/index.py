@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 REF_NAME = "org.opencontainers.image.ref.name"
 CONFIG = "io.pydock.config"
 REPO_DIGEST = "io.pydock.repo-digest"
+ORIGIN = "io.pydock.origin"
 PULLED = "io.pydock.pulled"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
 class IndexEntry(Record):
     """One descriptor. `reference` is the full form ("" for an image without a name), `config` the digest of
-    the image's configuration, which is the image id; `repo_digest` is `name@digest` as the registry has it."""
+    the image's configuration, which is the image id; `repo_digest` is `name@digest` as the registry has it. `origin` is the
+    registry's own manifest when that is not OCI's and `digest` is its translation."""
 
     reference: str
     digest: str
@@ -42,6 +44,7 @@ class IndexEntry(Record):
     media_type: str
     config: str
     repo_digest: str = ""
+    origin: str = ""
     pulled_ns: int = 0
     architecture: str = ""
     os: str = ""
@@ -84,6 +87,7 @@ class Index:
             media_type=descriptor["mediaType"],
             config=annotations.get(CONFIG) or self._config_of(descriptor["digest"]),
             repo_digest=annotations.get(REPO_DIGEST, ""),
+            origin=annotations.get(ORIGIN, ""),
             pulled_ns=int(annotations.get(PULLED, "0")),
             architecture=platform.get("architecture", ""),
             os=platform.get("os", ""),
@@ -184,6 +188,8 @@ def _annotations(entry: IndexEntry) -> Iterator[tuple[str, str]]:
     yield CONFIG, entry.config
     if entry.repo_digest:
         yield REPO_DIGEST, entry.repo_digest
+    if entry.origin:
+        yield ORIGIN, entry.origin
     if entry.pulled_ns:
         yield PULLED, str(entry.pulled_ns)
 

@@ -24,6 +24,7 @@ MAXIMUM_LAYERS = 1000
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 ACCEPTED = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST)
@@ -156,6 +157,20 @@ def parse_config(data: bytes, where: str) -> Config:
     return config
 
 
+def as_oci(manifest: Manifest) -> bytes:
+    """The same image in the words of OCI: the layout holds nothing else, for other tools read nothing else there.
+
+    Docker's configuration and layers are OCI's under other media types, so no blob changes.
+    """
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {**_plain(manifest.config), "mediaType": OCI_CONFIG},
+        "layers": [_plain(layer) | {"mediaType": _oci_layer(layer.media_type)} for layer in manifest.layers],
+    }
+    return msgspec.json.encode(document)
+
+
 def layer_blobs(manifest: Manifest, config: Config, where: str) -> list[LayerBlob]:
     """The layers with what should be inside, bottom first. Raises CorruptContent when the two disagree."""
     for layer in manifest.layers:
@@ -240,6 +255,18 @@ def _rank(descriptor: Descriptor, wanted: Platform) -> int:
     if variant[1:].isdigit() and exact[1:].isdigit() and int(variant[1:]) < int(exact[1:]):
         return 2 + int(exact[1:]) - int(variant[1:])
     return _UNFIT
+
+
+def _plain(descriptor: Descriptor) -> dict[str, object]:
+    return {"mediaType": descriptor.media_type, "digest": descriptor.digest, "size": descriptor.size}
+
+
+def _oci_layer(media_type: str) -> str:
+    prefix = "application/vnd.docker.image.rootfs."
+    if not media_type.startswith(prefix):
+        return media_type
+    compression = media_type.rpartition(".tar")[2].removeprefix(".")
+    return f"application/vnd.oci.image.layer.v1.tar{'+' if compression else ''}{compression}"
 
 
 def _check(descriptor: Descriptor, where: str) -> None:

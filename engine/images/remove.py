@@ -119,7 +119,7 @@ def _needed(paths: Paths, entries: list[IndexEntry]) -> tuple[set[str], set[str]
     blobs: set[str] = set()
     chains: set[str] = set()
     for entry in entries:
-        blobs.update((entry.digest, entry.config))
+        blobs.update((entry.digest, entry.config, entry.origin))
         if entry.repo_digest:
             blobs.add(entry.repo_digest.rpartition("@")[2])
         chains.update(parse_config(document_of(paths, entry.config), entry.config).chain_ids)
