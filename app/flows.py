@@ -306,7 +306,7 @@ class Flows:
         if not await screen.dock.open(link):
             screen.flash(f"{container.name} has four terminals open already; d closes one", "warning")
             return
-        screen.arrange()
+        screen.arrange_terminals()
         if live:
             _to_live(link.pane)
 

@@ -46,16 +46,7 @@ class SignalPicker(Dialog[int]):
         self._typed = ""
 
     def contents(self) -> ComposeResult:
-        yield OptionList(
-            *(
-                Option(
-                    Content.assemble((f"{number:>2}  ", "$foreground 60%"), f"{name:<8}", (meaning, "$foreground 60%"))
-                )
-                for number, name, meaning in self._signals
-            ),
-            compact=True,
-            classes="tall",
-        )
+        yield OptionList(*(Option(_line(*item)) for item in self._signals), compact=True, classes="tall")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -76,3 +67,7 @@ class SignalPicker(Dialog[int]):
                     self._typed = text
                     options.highlighted = numbers.index(int(text))
                     break
+
+
+def _line(number: int, name: str, meaning: str) -> Content:
+    return Content.assemble((f"{number:>2}  ", "$foreground 60%"), f"{name:<8}", (meaning, "$foreground 60%"))

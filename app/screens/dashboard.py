@@ -104,7 +104,7 @@ class DashboardScreen(Commands):
             )
         }
         self.panel = "containers"
-        self.header = HostBar()
+        self.header = HostBar(ascii_only=settings.ascii)
         self.strip = PanelStrip([(panel.kind, _strip_name(panel)) for panel in self.panels.values()])
         self.detail = DetailPane(ascii_only=settings.ascii)
         self.dock = TerminalDock()
@@ -211,11 +211,8 @@ class DashboardScreen(Commands):
     def _show_counts(self) -> None:
         counts: dict[str, int] = {}
         for container in self.model.containers.values():
-            word = container_look(container).word
-            if word == "exited" and (container.exit_code == 0 or container.stop_requested):
-                word = "stopped"
-            elif word == "exited":
-                word = "failed"
+            look = container_look(container)
+            word = "failed" if look.role == "error" else look.word
             counts[word] = counts.get(word, 0) + 1
         self.header.set_counts(counts)
         model = self.model
@@ -359,7 +356,7 @@ class DashboardScreen(Commands):
 
     @on(TerminalDock.LinksChanged)
     def _on_links(self) -> None:
-        self.arrange()
+        self.arrange_terminals()
         if self.detail.tab == "terminals" and not self.dock.panes():
             self.show_tab("logs")
 
@@ -445,7 +442,7 @@ class DashboardScreen(Commands):
         kind, key, subject = self._subject()
         self.detail.show(kind, subject, self._tabs.get(kind, ""))
         self.dock.show(key if kind == "containers" else "")
-        self.arrange()
+        self.arrange_terminals()
         wanted = (kind, key, self.detail.tab)
         if wanted == self._loaded and kind != "jobs":
             return
@@ -558,7 +555,7 @@ class DashboardScreen(Commands):
             self._stop_log, self._log_of = None, ""
             self.detail.logs.clear()
 
-    def arrange(self) -> None:
+    def arrange_terminals(self) -> None:
         """Classes that the style sheet lays out by: which of tabs and terminals are in sight."""
         panes = self.dock.panes() if self.detail.kind == "containers" else []
         self.detail.terminals = len(panes)

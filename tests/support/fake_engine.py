@@ -285,9 +285,10 @@ class FakeContainers:
     def start(
         self, reference: str, *, attach: bool = False, size: tuple[int, int] | None = None, on_phase: object = None
     ) -> Session | None:
+        place = Endpoint(network="bridge", address="10.88.0.2", prefix_length=16)
         container = self._change("start", reference, ("created", "exited", "dead"), state="running", pid=4242,
                                  started_ns=time.time_ns(), finished_ns=0, oom_killed=False, exit_code=0,
-                                 endpoints=(Endpoint(network="bridge", address="10.88.0.2", prefix_length=16),))  # fmt: skip
+                                 endpoints=(place,))  # fmt: skip
         return self.attach(container.id) if attach else None
 
     def stop(self, reference: str, timeout_s: int | None = None) -> None:

@@ -73,10 +73,8 @@ def test_a_wrong_field_is_named(form: RunForm, field: str) -> None:
 def test_the_command_line_says_the_same() -> None:
     form = RunForm(image="toolbox", name="w", ports="8080:80", env="A='x y'", memory="64m", command="sh -c 'a b'")
     words = shlex.split(form.command_line())
-    assert words == (
-        ["pydock", "run", "-it", "--name", "w", "-p", "8080:80", "-e", "A=x y"]
-        + ["--memory", "64m", "toolbox", "sh", "-c", "a b"]
-    )
+    before = ["pydock", "run", "-it", "--name", "w", "-p", "8080:80", "-e", "A=x y", "--memory", "64m"]
+    assert words == [*before, "toolbox", "sh", "-c", "a b"]
 
 
 @given(st.text(max_size=40))
@@ -84,10 +82,7 @@ def test_any_text_in_any_field_is_taken_or_refused(text: str) -> None:
     for field in ("name", "command", "ports", "volumes", "env", "memory", "cpus", "pids"):
         form = RunForm(image="toolbox", **{field: text})
         form.command_line()
-        try:
-            form.request()
-        except InvalidRequest as error:
-            assert error.message.startswith(f"{field}:")
+        assert _refused_field(form) in ("", field)
 
 
 def test_sizes_are_in_units_of_1024() -> None:
@@ -102,3 +97,11 @@ def test_a_volume_with_options() -> None:
     assert parse_volume("data:/d:ro,nocopy") == Mount(
         type="volume", source="data", target="/d", read_only=True, options=("nocopy",)
     )
+
+
+def _refused_field(form: RunForm) -> str:
+    try:
+        form.request()
+    except InvalidRequest as error:
+        return error.message.partition(":")[0]
+    return ""
