@@ -35,7 +35,7 @@ INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 class IndexEntry(Record):
     """One descriptor. `reference` is the full form ("" for an image without a name), `config` the digest of
-    the image's configuration, which is the image id; `repo_digest` is `name@digest` as the registry has it. `origin` is the
+    the configuration, which is the image id; `repo_digest` is `name@digest` as the registry has it. `origin` is the
     registry's own manifest when that is not OCI's and `digest` is its translation."""
 
     reference: str

@@ -125,7 +125,7 @@ def _entry(source: Source, block: bytes, pax: dict[bytes, bytes], long_name: byt
         entry.minor = _number(block[337:345], "device number")
     if kind in (_OLD_REGULAR, _CONTIGUOUS):
         entry.kind = REGULAR
-    if entry.kind == REGULAR and name.endswith(b"/"):
+    if entry.kind == REGULAR and entry.name.endswith(b"/"):
         entry.kind = DIRECTORY  # v7 has no other way to say so
     if entry.kind in _WITHOUT_CONTENT:
         entry.size = entry.real_size = 0
