@@ -122,17 +122,16 @@ def _clone_into(pidfd: int, flags: int) -> int:
     if not flags & k.CLONE_NEWPID:
         return calls.clone(0)
     own_fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    pid = -1
     try:
         calls.setns(pidfd, k.CLONE_NEWPID)
-        pid = -1
-        try:
-            pid = calls.clone(0)
-        finally:
-            if pid != 0:  # the child is where it belongs, and could not go back
-                calls.setns(own_fd, k.CLONE_NEWPID)
-        return pid
+        pid = calls.clone(0)
     finally:
-        os.close(own_fd)
+        # Not in the child, which could not go back to an outer namespace.
+        if pid:
+            calls.setns(own_fd, k.CLONE_NEWPID)
+            os.close(own_fd)
+    return pid
 
 
 def _enter_cgroup(cgroup: Cgroup | None, cgroup_path: str, pid: int) -> None:
