@@ -118,6 +118,13 @@ class Cgroup:
         """
         raise NotImplementedError
 
+    def delegate(self, uid: int, gid: int) -> None:
+        """Give the cgroup to the root user of the container's user namespace, so that it can make cgroups below.
+
+        For a container with its own cgroup namespace and a writable cgroup mount (runtime-spec, config-linux,
+        "Cgroup ownership"). v2 alone can be delegated safely; on v1 this does nothing.
+        """
+
     def oom_killed(self) -> bool:
         """Whether the kernel has killed a process in it for lack of memory."""
         raise NotImplementedError

@@ -111,6 +111,9 @@ class SystemdCgroup(Cgroup):
     def mounts(self) -> list[tuple[str, str]]:
         return self._files.mounts()
 
+    def delegate(self, uid: int, gid: int) -> None:
+        self._files.delegate(uid, gid)
+
     def oom_killed(self) -> bool:
         return self._files.oom_killed()
 

@@ -108,6 +108,20 @@ class V2Cgroup(Cgroup):
     def mounts(self) -> list[tuple[str, str]]:
         return [("", self._directory)]
 
+    def delegate(self, uid: int, gid: int) -> None:
+        try:
+            names = files.read_text("/sys/kernel/cgroup/delegate").split()
+        except OSError:
+            names = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"]
+        for path in (self._directory, *(f"{self._directory}/{name}" for name in names)):
+            try:
+                os.chown(path, uid, gid)
+            except FileNotFoundError:
+                # The kernel lists the files of every controller; this cgroup need not have them all.
+                continue
+            except OSError as error:
+                raise refused(path, f"owner {uid}:{gid}", error, "linux.uidMappings") from error
+
     def oom_killed(self) -> bool:
         return files.read_flat(f"{self._directory}/memory.events").get("oom_kill", 0) > 0
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runtime.cgroups import Cgroup, CgroupFault, open_cgroup
+from runtime.cgroups import Cgroup, CgroupFault, open_cgroup, stats
 from runtime.cgroups import hosts as cgroup_hosts
 
 from .cgroup_worker import Worker
@@ -316,3 +316,31 @@ def test_warming_up_moves_nobody_but_its_own_child() -> None:
     assert pid > 0
     assert os.waitpid(pid, 0) == (pid, 0)
     assert Path("/proc/self/cgroup").read_text() == before
+
+
+def test_on_v2_a_delegated_cgroup_is_the_other_users(cgroup: Cgroup) -> None:
+    if cgroup.mode != "v2":
+        pytest.skip("needs a host with cgroup v2")
+    cgroup.create({"memory": {"limit": 64 << 20}})
+    cgroup.delegate(65534, 65534)
+    directory = cgroup.directories()[0]
+    assert os.stat(directory).st_uid == os.stat(f"{directory}/cgroup.procs").st_uid == 65534
+    assert os.stat(f"{directory}/memory.max").st_uid == 0, "its limits are not its own to change"
+
+
+def test_figures_of_events(cgroup: Cgroup) -> None:
+    needs("memory")
+    needs("pids")
+    cgroup.create({"memory": {"limit": 96 << 20}, "pids": {"limit": 12}})
+    with Worker(cgroup) as worker:
+        worker.ask("[globals().update(held=bytearray(20 << 20)), sum(range(10**6))] and 0")
+        data = stats.read(cgroup.paths())
+        assert data["pids"] == {"current": 1, "limit": 12}
+        assert data["cpu"]["usage"]["total"] > 1_000_000
+        assert data["memory"]["usage"]["limit"] == 96 << 20
+        assert 20 << 20 < data["memory"]["usage"]["usage"] < 96 << 20
+        assert data["memory"]["raw"]
+        json.dumps(data)
+    cgroup.kill()
+    cgroup.remove()
+    assert stats.read(cgroup.paths())["memory" if cgroup.mode != "v2" else "cpu"]
