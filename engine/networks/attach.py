@@ -73,13 +73,16 @@ def detach(container_id: str, endpoint: Endpoint) -> None:
 
 def hold_ports(container_id: str, endpoint: Endpoint) -> None:
     """Bind the host's side of each published port for as long as this process lives. Raises Conflict."""
-    release_ports(container_id, endpoint)
-    held = _held.setdefault(_key(container_id, endpoint), [])
+    key = _key(container_id, endpoint)
+    if key in _held:
+        # A restart by policy: the new init, forked already, has copies of these sockets until it executes
+        # its program, and the ports could not be bound anew.
+        return
+    held = _held[key] = []
     for port in endpoint.ports:
         kind = _TYPES.get(port.protocol)
-        if kind is None or not port.host_port:
-            continue
-        held.append(_bound(port, kind))
+        if kind is not None and port.host_port:
+            held.append(_bound(port, kind))
 
 
 def release_ports(container_id: str, endpoint: Endpoint) -> None:
