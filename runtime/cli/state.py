@@ -1,0 +1,20 @@
+"""`state ID`"""
+
+from __future__ import annotations
+
+import json
+
+from ..container import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .main import Context
+    from .options import Options
+
+OPTIONS: dict[str, str] = {}
+USAGE = "ID"
+
+
+def run(options: Options, context: Context) -> int:
+    print(json.dumps(Container.load(context.root, options.one_argument()).state(), indent=2))
+    return 0
