@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+
+from ..errors import Cancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol, TextIO
+    from typing import Protocol, Self, TextIO
 
     from ..engine import Engine
     from ..models import Image, PullProgress
@@ -39,12 +42,40 @@ def pull_image(
 ) -> Image:
     """Pull with progress; ctrl-C ends the transfers first and then the command."""
     out = sys.stderr if to_stderr else sys.stdout
-    if not quiet:
-        _announce(reference, out)
-    if quiet:
-        return engine.images.pull(reference, platform=platform)
-    with display(out) as show:
-        return engine.images.pull(reference, platform=platform, on_progress=show)
+    with _Interrupts() as interrupts:
+        try:
+            if quiet:
+                return engine.images.pull(reference, platform=platform, cancelled=interrupts.happened)
+            if "@" not in reference and ":" not in reference.rpartition("/")[2]:
+                out.write("Using default tag: latest\n")
+            with display(out) as show:
+                return engine.images.pull(reference, platform=platform, on_progress=show, cancelled=interrupts.happened)
+        except Cancelled:
+            # the transfers have ended and what they brought so far is kept for the next try
+            raise KeyboardInterrupt from None
+
+
+class _Interrupts:
+    """Turns the first ctrl-C into a wish to stop, which the transfers follow; the second one ends at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: object = None
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
+
+    def happened(self) -> bool:
+        return self._asked
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
 
 
 def display(out: TextIO) -> Display:
@@ -78,16 +109,3 @@ class Lines:
             detail = f": {progress.message}" if progress.message else ""
             self._out.write(f"{progress.layer}: {WORDS[progress.status]}{detail}\n")
         self._out.flush()
-
-
-def _announce(reference: str, out: TextIO) -> None:
-    name, _, digest = reference.partition("@")
-    repository, colon, tag = name.rpartition(":")
-    if not colon or "/" in tag:
-        repository, tag = name, ""
-    if not digest and not tag:
-        out.write("Using default tag: latest\n")
-    if "/" not in repository:
-        repository = f"library/{repository}"
-    out.write(f"{digest or tag or 'latest'}: Pulling from {repository}\n")
-    out.flush()

@@ -47,7 +47,6 @@ class Bars:
             expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._messages: list[str] = []
 
     def __enter__(self) -> Callable[[PullProgress], None]:
         self._progress.start()
@@ -55,14 +54,12 @@ class Bars:
 
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
-        for message in self._messages:
-            self._progress.console.print(message, markup=False)
 
     def show(self, progress: PullProgress) -> None:
         """Take one report; may be called from any thread (rich locks)."""
         if not progress.layer:
             if progress.message:
-                self._messages.append(progress.message)
+                self._progress.console.print(progress.message, markup=False)  # above the bars
             return
         task = self._tasks.get(progress.layer)
         if task is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def one_line(text: str) -> str:
     """The message of an error: one line, a hint and a pointer to the help at most, and never a traceback."""
     lines = text.strip().splitlines()
     assert "Traceback" not in text
-    message, *rest = [line for line in lines if not line.startswith("Unable to find image")]
+    message, *rest = [line for line in lines if not re.match(r"Unable to find image|\S+: Pulling from", line)]
     assert all(line.startswith(("hint: ", "Run 'pydock ")) for line in rest), text
     assert message.startswith("pydock: "), text
     return message

@@ -78,7 +78,8 @@ def test_daily_commands_import_nothing_heavy(toolbox_root: EngineRoot, words: li
     """One test after the other drives the same container through its life."""
     code, modules = modules_of(words, toolbox_root.environment)
     assert code == 0
-    assert not modules & set(HEAVY)
+    # removing a container walks its tree with shutil
+    assert not modules & set(HEAVY) - ({"shutil"} if words[0] == "rm" else set())
 
 
 def test_runtime_and_engine_core_do_not_import_upwards() -> None:
