@@ -58,6 +58,19 @@ def joined(request: CreateRequest) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def with_ids(request: CreateRequest, id_of: Callable[[str], str]) -> CreateRequest:
+    """The request with the full ids of the containers that it joins, so that a later rename changes nothing.
+
+    `id_of` finds a container's id by name or id, and raises ContainerNotFound.
+    """
+    changes = {}
+    for field in ("network", "pid_mode", "ipc_mode", "uts_mode"):
+        mode = getattr(request, field)
+        if mode.startswith("container:"):
+            changes[field] = f"container:{id_of(mode.removeprefix('container:'))}"
+    return request.replace(**changes) if changes else request
+
+
 def join(spec: dict[str, Any], pid_of: Callable[[str], int]) -> None:
     """Point the `container:ID` entries of `spec` at running processes, at each start.
 

@@ -113,6 +113,16 @@ def test_joined_namespaces_point_at_the_running_process(bench: Bench) -> None:
         namespaces.join(bench.build(network="container:other"), lambda _reference: 0)
 
 
+def test_joined_containers_are_kept_by_id() -> None:
+    from engine.bundle.namespaces import with_ids
+    from engine.models import CreateRequest
+
+    asked = CreateRequest(image="x", network="container:web", pid_mode="host", ipc_mode="container:db")
+    found = with_ids(asked, {"web": "1" * 64, "db": "2" * 64}.__getitem__)
+    assert (found.network, found.ipc_mode) == ("container:" + "1" * 64, "container:" + "2" * 64)
+    assert found.pid_mode == "host"
+
+
 def test_host_modes_take_the_hosts_own(bench: Bench) -> None:
     config = bench.build(pid_mode="host", ipc_mode="host", uts_mode="host")
     kinds = {entry["type"] for entry in config["linux"]["namespaces"]}
