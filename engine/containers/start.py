@@ -127,7 +127,7 @@ class Starter:
             config = json.load(file)
         namespaces.join(config, self._pid_of)
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(config, file)
+            file.write(json.dumps(config))
 
     def _pid_of(self, reference: str) -> int:
         other = rows.find(self._store, reference)

@@ -63,6 +63,23 @@ class V1Cgroup(Cgroup):
             except OSError as error:
                 raise refused(f"{directory}/cgroup.procs", str(pid), error, "") from error
 
+    def clone_fd(self) -> int:
+        if hosts.UNIFIED not in self._paths:
+            return -1
+        return os.open(self._paths[hosts.UNIFIED], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def entry_fds(self) -> list[int]:
+        found: list[int] = []
+        try:
+            for directory in self.directories():
+                if directory != self._paths.get(hosts.UNIFIED):
+                    found.append(os.open(f"{directory}/tasks", os.O_WRONLY | os.O_CLOEXEC))
+        except OSError as error:
+            for fd in found:
+                os.close(fd)
+            raise refused(f"{directory}/tasks", "0", error, "linux.cgroupsPath") from error
+        return found
+
     def apply(self, resources: dict[str, Any]) -> None:
         self.check(resources)
         self._set(resources)

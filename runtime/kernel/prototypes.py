@@ -47,7 +47,7 @@ def syscall(name_or_number: str | int, *argument_types: Any) -> Callable[..., in
     return _bound(_libc, name_or_number, argument_types)
 
 
-def fork_like(name: str, *argument_types: Any) -> Callable[..., int]:
+def fork_like(name: str | int, *argument_types: Any) -> Callable[..., int]:
     """As `syscall`, never releasing the interpreter lock."""
     return _bound(_libc_locked, name, argument_types)
 
@@ -88,6 +88,7 @@ signal.argtypes = (_int, _ptr)
 signal.restype = _ptr
 
 clone = fork_like("clone", _ulong, _ptr, _ptr, _ptr, _ptr)
+clone3 = fork_like(435, _ptr, _size)
 close_range = syscall("close_range", ctypes.c_uint, ctypes.c_uint, ctypes.c_uint)
 execveat = syscall("execveat", _int, _str, _ptr, _ptr, _int)
 fsconfig = syscall("fsconfig", _int, ctypes.c_uint, _str, _str, _int)

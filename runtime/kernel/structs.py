@@ -22,6 +22,24 @@ class mount_attr(ctypes.Structure):
     )
 
 
+class clone_args(ctypes.Structure):
+    """linux/sched.h, CLONE_ARGS_SIZE_VER2"""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("pidfd", ctypes.c_uint64),
+        ("child_tid", ctypes.c_uint64),
+        ("parent_tid", ctypes.c_uint64),
+        ("exit_signal", ctypes.c_uint64),
+        ("stack", ctypes.c_uint64),
+        ("stack_size", ctypes.c_uint64),
+        ("tls", ctypes.c_uint64),
+        ("set_tid", ctypes.c_uint64),
+        ("set_tid_size", ctypes.c_uint64),
+        ("cgroup", ctypes.c_uint64),
+    )
+
+
 class sched_attr(ctypes.Structure):
     """linux/sched/types.h, SCHED_ATTR_SIZE_VER1"""
 

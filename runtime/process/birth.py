@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _SIGKILL = 9
 
 
-def give_birth(plan: InitPlan, init: Init, ours: Channel, theirs: Channel) -> int:
-    """Clone init as a direct child of the caller and write its id maps; its pid.
+def give_birth(plan: InitPlan, init: Init, ours: Channel, theirs: Channel, cgroup_fd: int) -> int:
+    """Clone init as a direct child of the caller, into a cgroup if one is given, and write its id maps; its pid.
 
     Raises SetupFailed; then nothing is left behind. Closes `theirs` in the caller.
     """
@@ -30,7 +30,7 @@ def give_birth(plan: InitPlan, init: Init, ours: Channel, theirs: Channel) -> in
     if plan.namespaces.needs_stage():
         return _through_stage(plan, init, ours, theirs)
     try:
-        pid = calls.clone(plan.namespaces.new)
+        pid = calls.clone(plan.namespaces.new, cgroup_fd)
     except OSError as error:
         raise _refused(error) from error
     if pid == 0:

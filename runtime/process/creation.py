@@ -184,6 +184,9 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     console_socket_fd = -1
     if plan.terminal and request.console_socket:
         console_socket_fd = sockets.connect_stream(request.console_socket)
+    cgroup = creation.cgroup
+    cgroup_fd = cgroup.clone_fd() if cgroup and not plan.namespaces.needs_stage() else -1
+    entry_fds = cgroup.entry_fds() if cgroup else []
     ours, theirs = channel_pair()
     try:
         from ..container import oci_state
@@ -201,15 +204,16 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
             stdio=request.stdio,
             console_socket_fd=console_socket_fd,
             container_id=creation.directory.container_id,
+            entry_fds=entry_fds,
         )
-        creation.pid = give_birth(plan, init, ours, theirs)
+        creation.pid = give_birth(plan, init, ours, theirs, cgroup_fd)
         creation.phase("namespaces")
         data["pid"] = creation.pid
         data["start_time"] = start_time(creation.pid)
         creation.directory.write(data)
         _set_oom_score(creation.pid, section(config, "process").get("oomScoreAdj"))
-        if creation.cgroup is not None:
-            creation.cgroup.add(creation.pid)
+        if cgroup and cgroup_fd < 0:  # a stage process cannot be born in it, nor its child
+            cgroup.add(creation.pid)
             creation.phase("cgroup")
         ours.send(messages.IN_CGROUP, str(creation.pid))
         _converse(creation, plan, ours, state_json)
@@ -219,8 +223,9 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     finally:
         ours.close()
         theirs.close()
-        if console_socket_fd >= 0:
-            os.close(console_socket_fd)
+        for fd in (console_socket_fd, cgroup_fd, *entry_fds):
+            if fd >= 0:
+                os.close(fd)
 
 
 def _converse(creation: Creation, plan: InitPlan, channel: Channel, state_json: Callable[[str, int], bytes]) -> None:

@@ -33,6 +33,13 @@ EXECUTING = b"\1"
 _MOUNT_POINT_UMASK = 0
 
 
+def enter_cgroup(entry_fds: list[int]) -> None:
+    """Move the calling process, of one thread, by the descriptors of `Cgroup.entry_fds`, and close them."""
+    for fd in entry_fds:
+        os.write(fd, b"0")
+        os.close(fd)
+
+
 class Init:
     """One container's first process. `state_fd` is its state directory, which holds the fifo of `start`."""
 
@@ -46,6 +53,7 @@ class Init:
         stdio: tuple[int, int, int] | None,
         console_socket_fd: int,
         container_id: str,
+        entry_fds: list[int],
     ) -> None:
         self._plan = plan
         self._channel = channel
@@ -54,6 +62,7 @@ class Init:
         self._stdio = stdio
         self._console_socket_fd = console_socket_fd
         self._id = container_id
+        self._entry_fds = entry_fds
         self._pid = 0
         self._in_cgroup = False
         self._slave_fd = -1
@@ -182,11 +191,12 @@ class Init:
     def _wait_for_cgroup(self) -> None:
         if not self._in_cgroup:
             self._pid = int(self._channel.expect(messages.IN_CGROUP)[0])
+            enter_cgroup(self._entry_fds)
             self._in_cgroup = True
 
     def _finish(self) -> None:
         plan = self._plan
-        self._begin("cgroup wait")
+        self._begin("cgroup")
         self._wait_for_cgroup()
         if plan.namespaces.new_cgroup:
             calls.unshare(k.CLONE_NEWCGROUP)

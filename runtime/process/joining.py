@@ -70,7 +70,10 @@ def join(
         domain=section(linux, "personality").get("domain") or "",
     )
     pidfd = os.pidfd_open(init_pid)
+    entered = cgroup if cgroup is None or not cgroup_path else below(cgroup, cgroup_path)
     console_socket_fd = root_fd = -1
+    cgroup_fd = entered.clone_fd() if entered else -1
+    entry_fds = entered.entry_fds() if entered else []
     ours, theirs = channel_pair()
     pid = 0
     started = False
@@ -90,18 +93,20 @@ def join(
             want_terminal=terminal,
             console_socket_fd=console_socket_fd,
             keyring="",
+            entry_fds=entry_fds,
         )
-        pid = _clone_into(pidfd, flags)
+        pid = _clone_into(pidfd, flags, cgroup_fd)
         if pid == 0:
             ours.close()
             joining.run()
         theirs.close()
-        _enter_cgroup(cgroup, cgroup_path, pid)
+        if entered and cgroup_fd < 0:
+            entered.add(pid)
         console_fd = _converse(ours, pid)
         started = True
     finally:
         os.close(pidfd)
-        for fd in (console_socket_fd, root_fd):
+        for fd in (console_socket_fd, root_fd, cgroup_fd, *entry_fds):
             if fd >= 0:
                 os.close(fd)
         ours.close()
@@ -117,29 +122,21 @@ def join(
     return Process(pid, console_fd)
 
 
-def _clone_into(pidfd: int, flags: int) -> int:
+def _clone_into(pidfd: int, flags: int, cgroup_fd: int) -> int:
     """Clone with the child in the pid namespace of the container, when that is another one."""
     if not flags & k.CLONE_NEWPID:
-        return calls.clone(0)
+        return calls.clone(0, cgroup_fd)
     own_fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     pid = -1
     try:
         calls.setns(pidfd, k.CLONE_NEWPID)
-        pid = calls.clone(0)
+        pid = calls.clone(0, cgroup_fd)
     finally:
         # Not in the child, which could not go back to an outer namespace.
         if pid:
             calls.setns(own_fd, k.CLONE_NEWPID)
             os.close(own_fd)
     return pid
-
-
-def _enter_cgroup(cgroup: Cgroup | None, cgroup_path: str, pid: int) -> None:
-    if cgroup is None:
-        return
-    if cgroup_path:
-        cgroup = below(cgroup, cgroup_path)
-    cgroup.add(pid)
 
 
 def below(cgroup: Cgroup, cgroup_path: str) -> Cgroup:

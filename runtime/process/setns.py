@@ -17,6 +17,7 @@ from ..kernel import constants as k
 from ..namespaces import become_root
 from ..rootfs import resolve
 from . import messages
+from .init import enter_cgroup
 from .messages import Channel, as_fault
 
 TYPE_CHECKING = False
@@ -43,6 +44,7 @@ class Joining:
         want_terminal: bool,
         console_socket_fd: int,
         keyring: str,
+        entry_fds: list[int],
     ) -> None:
         self._program = program
         self._channel = channel
@@ -53,6 +55,7 @@ class Joining:
         self._want_terminal = want_terminal
         self._console_socket_fd = console_socket_fd
         self._keyring = keyring
+        self._entry_fds = entry_fds
 
     def run(self) -> NoReturn:
         """Enter and become the program, or say why not."""
@@ -83,6 +86,7 @@ class Joining:
             slave_fd = self._open_terminal() if self._want_terminal else -1
             step = "cgroup"
             self._channel.expect(messages.IN_CGROUP)
+            enter_cgroup(self._entry_fds)
             step = "exec"
             if slave_fd >= 0:
                 terminal.take_control(slave_fd)
