@@ -68,9 +68,10 @@ class BrailleChart(Widget):
         self._empty = empty
         self._series: tuple[tuple[float, ...], ...] = ()
         self._limit: float | None = None
+        self._current = ""
         self._palette = Palette(self)
         self._strips: list[Strip] | None = None
-        self.border_title = Content(title)
+        self.border_title = Content.styled(title, "bold")
 
     def set_series(
         self,
@@ -101,9 +102,9 @@ class BrailleChart(Widget):
             current = " ".join(parts)
             if current and self._limit and len(self._series) == 1:
                 current += f" / {self._unit(self._limit)}"
-        title = Content.assemble((self._title, "bold"), f" {current}" if current else "")
-        if str(self.border_title) != title.plain:
-            self.border_title = title
+        if current != self._current:
+            self._current = current
+            self.border_title = Content.assemble((self._title, "bold"), f" {current}" if current else "")
 
     def on_resize(self) -> None:
         self._strips = None

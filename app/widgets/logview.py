@@ -165,10 +165,11 @@ class LogView(LineView):
             Entry(first - len(lines) + offset, line.time_ns, line.stream, line.text)
             for offset, line in enumerate(lines)
         ]
-        before = len(self._parts)
+        # Taken before the rows move, so that what is in sight stays.
+        top = self._part_at(self.scroll_offset.y)
         self._entries[:0] = fresh
-        self._rebuild()
-        self._scroll_rows(self.scroll_offset.y + len(self._parts) - before)
+        self._find_matches()
+        self._rebuild(top)
 
     def marker(self, text: str = "") -> None:
         """A divider line, with the time when no text is given."""
@@ -454,8 +455,8 @@ class LogView(LineView):
         room = self._room
         return [(entry, start, end) for entry in entries for start, end in entry.pieces(room)]
 
-    def _rebuild(self) -> None:
-        top = self._part_at(self.scroll_offset.y)
+    def _rebuild(self, top: Entry | None = None) -> None:
+        top = top or self._part_at(self.scroll_offset.y)
         self._wrapped_at = self._room if self.wrap else 0
         self._shown = [entry for entry in self._entries if self._kept(entry)]
         self._parts = self._split(self._shown)
