@@ -121,10 +121,13 @@ def _read(path: str) -> str:
 
 def _write(path: str, text: str) -> None:
     # O_NOFOLLOW: the container can write to the file, though not replace it; the folder is root's alone.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(path, flags, 0o644)
+    # Cut to length afterwards and not emptied before: ext4 would send an emptied file to the disk when closed.
+    content = text.encode()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        os.write(fd, text.encode())
+        if os.read(fd, len(content) + 1) != content:
+            os.pwrite(fd, content, 0)
+            os.ftruncate(fd, len(content))
         os.fchmod(fd, 0o644)
     finally:
         os.close(fd)
