@@ -120,17 +120,30 @@ class V1Cgroup(Cgroup):
         if sig != signal.SIGKILL:
             processes.signal_all(self._listing(), sig)
             return
-        unified = self._paths.get(hosts.UNIFIED)
-        if unified:
+        was_frozen = self.frozen()
+        if not self._kill_by_unified_tree() and not was_frozen:
+            # What stands still cannot fork away from the list.
             try:
-                files.write_text(f"{unified}/cgroup.kill", "1")
-            except OSError:
-                # Older than 5.14, or nothing there: the loop below does it.
+                self.freeze()
+                was_frozen = True
+            except CgroupFault:
                 pass
-        if self.frozen():
+        if was_frozen:
+            # v1's frozen processes die when thawed, not before.
             processes.signal_all(self._listing(), signal.SIGKILL)
             self.thaw()
         processes.kill_until_empty(self._listing())
+
+    def _kill_by_unified_tree(self) -> bool:
+        """cgroup.kill of the v2 tree (5.14), which no fork escapes; False where there is none."""
+        unified = self._paths.get(hosts.UNIFIED)
+        if not unified:
+            return False
+        try:
+            files.write_text(f"{unified}/cgroup.kill", "1")
+        except OSError:
+            return False
+        return True
 
     def mounts(self) -> list[tuple[str, str]]:
         host = hosts.current()

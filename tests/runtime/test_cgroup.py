@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runtime.cgroups import Cgroup, CgroupFault, open_cgroup, stats
+from runtime.cgroups import Cgroup, CgroupFault, files, open_cgroup, stats
 from runtime.cgroups import hosts as cgroup_hosts
 
 from .cgroup_worker import Worker
@@ -213,8 +213,21 @@ def test_kill_ends_a_frozen_cgroup(cgroup: Cgroup) -> None:
         assert worker.wait() == -signal.SIGKILL
 
 
-def test_kill_ends_a_fork_bomb_and_what_moved_into_a_child_cgroup(cgroup: Cgroup) -> None:
+@pytest.mark.parametrize("kernel", ["as it is", "before 5.14"])
+def test_kill_ends_a_fork_bomb_and_what_moved_into_a_child_cgroup(
+    cgroup: Cgroup, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older kernels have no cgroup.kill: then the freezer and the list of processes have to do."""
     needs("pids")
+    write = files.write_text
+
+    def without_cgroup_kill(path: str, value: str) -> None:
+        if path.endswith("/cgroup.kill"):
+            raise FileNotFoundError(path)
+        write(path, value)
+
+    if kernel == "before 5.14":
+        monkeypatch.setattr(files, "write_text", without_cgroup_kill)
     cgroup.create({"pids": {"limit": 200}})
     bomb = subprocess.Popen(
         ["sh", "-c", "read go; f() { sleep 30 & f | f & }; f; f; wait"],
@@ -298,24 +311,34 @@ def test_paths_stay_below_the_mount_point() -> None:
         open_cgroup("/..", "the-id")
 
 
-def test_on_v2_a_process_can_be_born_inside(cgroup: Cgroup) -> None:
+def test_a_process_can_be_born_inside_or_enter_by_itself(cgroup: Cgroup) -> None:
+    """Both ways together put it into every hierarchy, without the lock that `add` waits for."""
     cgroup.create({})
     fd = cgroup.clone_fd()
-    if cgroup.mode != "v2":
+    entries = cgroup.entry_fds()
+    if cgroup.mode == "v1":
         assert fd == -1
-        return
-    assert os.path.samefile(f"/proc/self/fd/{fd}", cgroup.directories()[0])
-    os.close(fd)
-
-
-def test_warming_up_moves_nobody_but_its_own_child() -> None:
-    from runtime.cgroups.warm import warm_up
-
-    before = Path("/proc/self/cgroup").read_text()
-    pid = warm_up()
-    assert pid > 0
-    assert os.waitpid(pid, 0) == (pid, 0)
-    assert Path("/proc/self/cgroup").read_text() == before
+    else:
+        assert os.path.samefile(f"/proc/self/fd/{fd}", cgroup.paths()["unified"])
+        os.close(fd)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for entry in entries:
+                os.write(entry, b"0")
+            signal.pause()
+        finally:
+            os._exit(1)
+    for entry in entries:
+        os.close(entry)
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text
+        entered = [name for name in cgroup.paths() if name != "unified"]
+        while not all(f":{PARENT}/c1" in line for line in lines().splitlines() if line.split(":")[1] in entered):
+            assert os.waitpid(pid, os.WNOHANG) == (0, 0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_on_v2_a_delegated_cgroup_is_the_other_users(cgroup: Cgroup) -> None:

@@ -36,7 +36,7 @@ def loaded_by(modules: str) -> set[str]:
 @pytest.mark.parametrize(
     "modules",
     [
-        "runtime.cgroups.open, runtime.cgroups.systemd, runtime.cgroups.stats, runtime.cgroups.warm",
+        "runtime.cgroups.open, runtime.cgroups.systemd, runtime.cgroups.stats",
         "runtime.security.seccomp, runtime.security.seccomp_compiler",
         "runtime.security.capabilities, runtime.security.rlimits",
         "engine.stats.meter, engine.stats.ring, engine.stats.derive",
