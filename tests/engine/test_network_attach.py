@@ -358,6 +358,35 @@ def test_a_port_taken_since_is_found_at_the_last_moment(net: Net) -> None:
     net.networks.release(place.id)
 
 
+def test_forty_containers_by_four_hands_leave_nothing(net: Net) -> None:
+    def life(number: int) -> str:
+        place = Place(f"c{number}")
+        try:
+            request = CreateRequest(image="toolbox", ports=(PortMapping(container_port=80),))
+            (endpoint,) = net.networks.reserve(place.id, place.name, request)
+            network.attach(place.pid, place.id, endpoint)
+            assert place.ask(endpoint.gateway, 1) == "ConnectionRefusedError"
+        finally:
+            place.end()
+        network.detach(place.id, endpoint)
+        net.networks.release(place.id)
+        return endpoint.address
+
+    with ThreadPoolExecutor(4) as pool:
+        addresses = list(pool.map(life, range(40)))
+    assert len(set(addresses)) == 40
+    assert net.store.query("SELECT count(*) FROM endpoints") == [(0,)]
+    bridge = net.networks.get("bridge").bridge
+    assert "elements" not in run(f"list table inet {bridge}")
+
+    def ports() -> list[str]:
+        with IPRoute() as route:
+            (index,) = route.link_lookup(ifname=bridge)
+            return [link.get_attr("IFLA_IFNAME") for link in route.get_links() if link.get_attr("IFLA_MASTER") == index]
+
+    wait_until("the kernel to take the last interface down", lambda: not ports())
+
+
 def test_loopback_alone(net: Net) -> None:
     place = Place("none")
     net.places.append(place)
