@@ -17,8 +17,7 @@ from .errors import ContainerNotFound, HookFailed, RuntimeFault, SetupFailed, Wr
 from .process import creation, start
 from .process.init import FIFO_NAME
 from .process.joining import Process, join
-from .spec import OCI_VERSION
-from .state import StateDirectory, check_id, container_ids, start_time
+from .state import StateDirectory, check_id, container_ids, oci_state, start_time
 from .status import CREATED, CREATING, PAUSED, RUNNING, STOPPED, Status
 
 TYPE_CHECKING = False
@@ -342,24 +341,6 @@ class Container:
         import json
 
         return json.dumps(oci_state(self._data, self.id, status, self.pid)).encode()
-
-
-def oci_state(data: dict[str, Any], container_id: str, status: str, pid: int) -> dict[str, Any]:
-    """The OCI state object from a container's kept data."""
-    config = data.get("config") or {}
-    state = {
-        "ociVersion": config.get("ociVersion") or OCI_VERSION,
-        "id": container_id,
-        "status": str(status),
-        "pid": pid,
-        "bundle": data.get("bundle") or "",
-        "rootfs": data.get("rootfs") or "",
-        "created": data.get("created") or "",
-        "owner": "",
-    }
-    if config.get("annotations"):
-        state["annotations"] = config["annotations"]
-    return state
 
 
 def namespaces_of(config: dict[str, Any]) -> set[str]:

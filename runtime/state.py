@@ -12,6 +12,7 @@ import os
 import re
 
 from .errors import ContainerExists, ContainerNotFound, InvalidConfig, RuntimeFault, WrongStatus
+from .spec import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +117,24 @@ def check_id(container_id: str) -> None:
         raise InvalidConfig(
             f'"{container_id}" is not a container id', hint="Use letters, digits, and the characters _ + - . only."
         )
+
+
+def oci_state(data: dict[str, Any], container_id: str, status: str, pid: int) -> dict[str, Any]:
+    """The OCI state object from a container's kept data."""
+    config = data.get("config") or {}
+    state = {
+        "ociVersion": config.get("ociVersion") or OCI_VERSION,
+        "id": container_id,
+        "status": str(status),
+        "pid": pid,
+        "bundle": data.get("bundle") or "",
+        "rootfs": data.get("rootfs") or "",
+        "created": data.get("created") or "",
+        "owner": "",
+    }
+    if config.get("annotations"):
+        state["annotations"] = config["annotations"]
+    return state
 
 
 def container_ids(root: str) -> list[str]:

@@ -18,7 +18,7 @@ from .. import terminal
 from ..errors import ExecFailed, SetupFailed
 from ..kernel import calls, caps
 from ..kernel import constants as k
-from ..security import lsm, rlimits, seccomp
+from ..security import lsm, notify, rlimits, seccomp
 from ..security.capabilities import Capabilities
 from ..spec import section
 
@@ -58,8 +58,30 @@ class Program:
         self.domain = domain
         self.memory_policy = memory_policy
         self.warnings = list(self.capabilities.warnings)
+        self.agent_fd = -1
+        self._agent_state: dict[str, Any] = {}
+        self._agent_message = b""
         self._attributes: list[tuple[int, bytes]] = []
         lsm.check(process.get("apparmorProfile") or "", process.get("selinuxLabel") or "")
+
+    def connect_agent(self) -> None:
+        """Reach the agent of SCMP_ACT_NOTIFY, in the creator. `close_agent` closes the creator's descriptor."""
+        if self.filter_listener:
+            self.agent_fd = notify.connect(self.filter_listener)
+
+    def close_agent(self) -> None:
+        if self.agent_fd >= 0:
+            os.close(self.agent_fd)
+            self.agent_fd = -1
+
+    def tell_agent(self, state: dict[str, Any]) -> None:
+        """The container's state for the agent, which gets it together with the descriptor."""
+        self._agent_state = state
+
+    def agent_pid(self, pid: int) -> None:
+        """This process's pid as the host sees it, once it has been told."""
+        if self.filter_listener:
+            self._agent_message = notify.process_state(self._agent_state, pid, self.filter_metadata)
 
     def open_attributes(self) -> None:
         """Open the security module's files while /proc is the host's."""
@@ -123,9 +145,7 @@ class Program:
             listener = bool(self.filter_listener)
             fd = seccomp.install(self.filter_program, self.filter_flags, listener)
             if fd >= 0:
-                from ..security import notify
-
-                notify.hand_over(fd, self.filter_listener, self.filter_metadata)
+                notify.hand_over(self.agent_fd, self._agent_message, fd)
 
     def _environment(self) -> list[str]:
         environment = list(self.process.get("env") or [])

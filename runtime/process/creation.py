@@ -7,6 +7,7 @@ init makes its mounts.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -19,7 +20,7 @@ from ..kernel import sockets
 from ..rootfs import mounting
 from ..rootfs.devices import device_rules
 from ..spec import items, load_config, section
-from ..state import StateDirectory, start_time
+from ..state import StateDirectory, oci_state, start_time
 from ..validate import validate_config
 from . import messages
 from .birth import give_birth
@@ -155,7 +156,11 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         )
         data["cgroup_paths"] = creation.cgroup.paths()
     if plan.program is not None:
-        data["filter"] = {"flags": plan.program.filter_flags, "listener": plan.program.filter_listener}
+        data["filter"] = {
+            "flags": plan.program.filter_flags,
+            "listener": plan.program.filter_listener,
+            "metadata": plan.program.filter_metadata,
+        }
         if plan.program.filter_program:
             _write_file(f"{directory.path}/seccomp.bpf", plan.program.filter_program)
         creation.warnings += plan.program.warnings
@@ -187,13 +192,12 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     cgroup = creation.cgroup
     cgroup_fd = cgroup.clone_fd() if cgroup and not plan.namespaces.needs_stage() else -1
     entry_fds = cgroup.entry_fds() if cgroup else []
+    if plan.program is not None:
+        plan.program.connect_agent()
     ours, theirs = channel_pair()
     try:
-        from ..container import oci_state
 
         def state_json(status: str, pid: int) -> bytes:
-            import json
-
             return json.dumps(oci_state(data, creation.directory.container_id, status, pid)).encode()
 
         init = Init(
@@ -226,6 +230,8 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         for fd in (console_socket_fd, cgroup_fd, *entry_fds):
             if fd >= 0:
                 os.close(fd)
+        if plan.program is not None:
+            plan.program.close_agent()
 
 
 def _converse(creation: Creation, plan: InitPlan, channel: Channel, state_json: Callable[[str, int], bytes]) -> None:

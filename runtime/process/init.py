@@ -8,6 +8,7 @@ with its creator until it is ready. It is not dumpable, so that no process shari
 from __future__ import annotations
 
 import gc
+import json
 import os
 import time
 
@@ -214,4 +215,7 @@ class Init:
             run_hooks("startContainer", hooks, self._state_json("created", self._pid))
         if plan.program is None:
             raise RuntimeFault("is required to start the container", path="process")
+        if plan.program.filter_listener:
+            plan.program.tell_agent(json.loads(self._state_json("creating", self._pid)))
+            plan.program.agent_pid(self._pid)
         plan.program.execute(EXECUTING, fifo_fd)

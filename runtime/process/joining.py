@@ -13,6 +13,8 @@ from ..errors import InvalidConfig, SetupFailed
 from ..kernel import calls, sockets
 from ..kernel import constants as k
 from ..spec import section
+from ..state import oci_state
+from ..status import RUNNING
 from . import messages
 from .become import Program
 from .creation import write_pid_file
@@ -65,10 +67,12 @@ def join(
         filter_program=_read_filter(state_directory),
         filter_flags=section(data, "filter").get("flags") or 0,
         filter_listener=section(data, "filter").get("listener") or "",
+        filter_metadata=section(data, "filter").get("metadata") or "",
         preserve_fds=preserve_fds,
         parent_death_signal=parent_death_signal,
         domain=section(linux, "personality").get("domain") or "",
     )
+    program.tell_agent(oci_state(data, container_id, RUNNING, init_pid))
     pidfd = os.pidfd_open(init_pid)
     entered = cgroup if cgroup is None or not cgroup_path else below(cgroup, cgroup_path)
     console_socket_fd = root_fd = -1
@@ -78,6 +82,7 @@ def join(
     pid = 0
     started = False
     try:
+        program.connect_agent()
         if terminal and console_socket:
             console_socket_fd = sockets.connect_stream(console_socket)
         flags = namespaces.differing(init_pid)
@@ -109,6 +114,7 @@ def join(
         for fd in (console_socket_fd, root_fd, cgroup_fd, *entry_fds):
             if fd >= 0:
                 os.close(fd)
+        program.close_agent()
         ours.close()
         theirs.close()
         if pid and not started:

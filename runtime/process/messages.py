@@ -68,7 +68,11 @@ class Channel:
 
         Raises what a FAILED message carries.
         """
-        message, fd = sockets.receive_descriptor(self.fd, _LIMIT)
+        try:
+            message, fd = sockets.receive_descriptor(self.fd, _LIMIT)
+        except ConnectionResetError:
+            # The other side went without reading all; what it had said itself comes after this error.
+            message, fd = sockets.receive_descriptor(self.fd, _LIMIT)
         fields = message[1:].decode("utf-8", "surrogateescape").split("\0")
         if message[:1] == FAILED:
             raise _fault(fields)

@@ -85,7 +85,7 @@ class Joining:
                 calls.join_session_keyring(self._keyring)
             slave_fd = self._open_terminal() if self._want_terminal else -1
             step = "cgroup"
-            self._channel.expect(messages.IN_CGROUP)
+            self._program.agent_pid(int(self._channel.expect(messages.IN_CGROUP)[0]))
             enter_cgroup(self._entry_fds)
             step = "exec"
             if slave_fd >= 0:

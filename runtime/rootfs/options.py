@@ -40,6 +40,7 @@ PROPAGATION = {
     "private": k.MS_PRIVATE,
     "unbindable": k.MS_UNBINDABLE,
 }
+_OF_FILESYSTEMS = ("async", "dirsync", "lazytime", "mand", "nolazytime", "nomand", "sync")
 # mount(8) words without an effect through this interface.
 _WITHOUT_EFFECT = frozenset(("", "defaults", "acl", "loud", "silent", "iversion", "noiversion", "user", "nouser"))
 
@@ -95,6 +96,14 @@ def parse_options(words: list[str], path: str) -> MountOptions:
         elif not _parse_attribute(options, word) and word not in _WITHOUT_EFFECT:
             options.data.append(word)
     return options
+
+
+def names() -> list[str]:
+    """Every option that is not the file system's own, for `features`."""
+    attributes = [*_SET, *_CLEAR, *_ACCESS_TIME]
+    words = {*attributes, *(f"r{word}" for word in attributes), *PROPAGATION, *(f"r{word}" for word in PROPAGATION)}
+    words |= {"bind", "rbind", "idmap", "ridmap", "tmpcopyup", *_OF_FILESYSTEMS, *_WITHOUT_EFFECT} - {""}
+    return sorted(words)
 
 
 def _parse_attribute(options: MountOptions, word: str) -> bool:
