@@ -5,6 +5,7 @@ Each runs in a worker of the dashboard; an engine error ends it with one line in
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ class Flows:
     def __init__(self, screen: DashboardScreen, settings: Settings) -> None:
         self._screen = screen
         self._settings = settings
+        # One at a time: the terminals tab opens what a container holds while a key opens the same.
+        self._opening = asyncio.Lock()
 
     async def run(self, image: Image | None = None) -> None:
         """Ask for everything, create, start; a container with a terminal opens in a live pane."""
@@ -81,9 +84,10 @@ class Flows:
             return
         finally:
             screen.status.done("run")
-        screen.go_to_container(container.id, "terminals" if session is not None else "logs")
-        if session is not None:
-            await self._open(session, container, self._attach_title(container))
+        async with self._opening:
+            screen.go_to_container(container.id, "terminals" if session is not None else "logs")
+            if session is not None:
+                await self._open(session, container, self._attach_title(container))
         screen.flash(f"{container.name} runs")
 
     async def _start(self, container: Container, *, attach: bool) -> Session | None:
@@ -121,20 +125,22 @@ class Flows:
     async def attach(self, container: Container) -> None:
         """The container's own terminal, live; the open pane when there is one."""
         screen = self._screen
-        screen.go_to_container(container.id, "terminals")
-        for link in screen.dock.links(container.id):
-            if not link.exec_id and not link.over:
-                _to_live(link.pane)
+        async with self._opening:
+            screen.go_to_container(container.id, "terminals")
+            for link in screen.dock.links(container.id):
+                if not link.exec_id and not link.over:
+                    screen.arrange_terminals()
+                    _to_live(link.pane)
+                    return
+            if container.state not in ("running", "paused"):
+                screen.flash(f"{container.name} is not running", "warning")
                 return
-        if container.state not in ("running", "paused"):
-            screen.flash(f"{container.name} is not running", "warning")
-            return
-        try:
-            session = await screen.bridge.call(screen.engine.containers.attach, container.id)
-        except EngineError as error:
-            screen.fail(f"{container.name}: {error.message}", error.hint)
-            return
-        await self._open(session, container, self._attach_title(container))
+            try:
+                session = await screen.bridge.call(screen.engine.containers.attach, container.id)
+            except EngineError as error:
+                screen.fail(f"{container.name}: {error.message}", error.hint)
+                return
+            await self._open(session, container, self._attach_title(container))
 
     async def shell(self, container: Container) -> None:
         """A new shell in the container, in a tile beside the others."""
@@ -153,38 +159,44 @@ class Flows:
             state = "paused" if container.state == "paused" else "not running"
             screen.flash(f"{container.name} is {state}", "warning")
             return
-        try:
-            session = await screen.bridge.call(screen.engine.containers.exec, container.id, request)
-        except EngineError as error:
-            screen.fail(f"{container.name}: {error.message}", error.hint)
-            return
-        if request.detach:
-            session.close()
-            screen.flash(f"{title} started in {container.name}")
-            return
-        if screen.detail.tab != "terminals" and not screen.splits:
-            screen.go_to_container(container.id, "terminals")
-        await self._open(session, container, f"{container.name} · {title}")
+        async with self._opening:
+            try:
+                session = await screen.bridge.call(screen.engine.containers.exec, container.id, request)
+            except EngineError as error:
+                screen.fail(f"{container.name}: {error.message}", error.hint)
+                return
+            if request.detach:
+                session.close()
+                screen.flash(f"{title} started in {container.name}")
+                return
+            if screen.detail.tab != "terminals" and not screen.splits:
+                screen.go_to_container(container.id, "terminals")
+            await self._open(session, container, f"{container.name} · {title}")
 
     async def reopen(self, container: Container) -> None:
         """Open what the container still holds: its own terminal, and shells that were left running."""
         screen = self._screen
         if container.state not in ("running", "paused"):
             return
+        async with self._opening:
+            try:
+                await self._reopen(container)
+            except EngineError as error:
+                screen.fail(f"{container.name}: {error.message}", error.hint)
+
+    async def _reopen(self, container: Container) -> None:
+        screen = self._screen
         containers = screen.engine.containers
         open_links = screen.dock.links(container.id)
-        try:
-            if container.tty and not any(not link.exec_id for link in open_links):
-                session = await screen.bridge.call(containers.attach, container.id)
-                await self._open(session, container, self._attach_title(container), live=False)
-            for terminal in await screen.bridge.call(containers.terminals, container.id):
-                if any(link.exec_id == terminal.id for link in open_links):
-                    continue
-                session = await screen.bridge.call(containers.reattach, container.id, terminal.id)
-                title = "shell" if tuple(terminal.command) == SHELL else shlex.join(terminal.command)
-                await self._open(session, container, f"{container.name} · {plain(title)}", live=False)
-        except EngineError as error:
-            screen.fail(f"{container.name}: {error.message}", error.hint)
+        if container.tty and not any(not link.exec_id for link in open_links):
+            session = await screen.bridge.call(containers.attach, container.id)
+            await self._open(session, container, self._attach_title(container), live=False)
+        for terminal in await screen.bridge.call(containers.terminals, container.id):
+            if any(link.exec_id == terminal.id for link in open_links):
+                continue
+            session = await screen.bridge.call(containers.reattach, container.id, terminal.id)
+            title = "shell" if tuple(terminal.command) == SHELL else shlex.join(terminal.command)
+            await self._open(session, container, f"{container.name} · {plain(title)}", live=False)
 
     async def close_terminal(self, pane: TerminalPane) -> None:
         """Take a pane away; a shell that still runs is asked about, an attached container never stops."""
@@ -286,9 +298,9 @@ class Flows:
         for id, label, action in ids:
             entries.append(Entry(action, label, keymap.keys(id)[0], keymap.shown(id)))
         title = targets[0].name if len(targets) == 1 else f"{len(targets)} containers"
-        action = await self._screen.ask(Menu(title, entries))
-        if action is not None:
-            await self._screen.run_action(action)
+        chosen = await self._screen.ask(Menu(title, entries))
+        if chosen is not None:
+            await self._screen.run_action(chosen)
 
     async def attempt(self, work: Callable[[], object], done: str) -> None:
         """An engine call with its result in the status line."""

@@ -119,12 +119,12 @@ class Model:
     def remember(self, container_id: str, history: list[Sample]) -> None:
         """The last minute of a container before this program looked at it."""
         track = Track(history[-TREND_LENGTH:])
-        if track.last is None:
+        if not history:
             return
         trend = self._trend(container_id)
         if not trend:
             trend.extend(point.cpu for _, point in track.points)
-            self._last.setdefault(container_id, track.last)
+            self._last.setdefault(container_id, history[-1])
             if track.points:
                 self.usage.setdefault(container_id, track.points[-1][1])
 

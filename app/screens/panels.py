@@ -26,7 +26,7 @@ from ..presentation.rows import (
 )
 from ..presentation.sort import SORT_KEYS, matches, sort_containers
 from ..presentation.text import plain
-from ..presentation.units import clock, precise_duration, short_duration
+from ..presentation.units import clock, precise_duration
 from ..widgets.table import LiveTable
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class EventsPanel(ListPanel):
         if not model.events:
             return ""
         last = model.events[-1]
-        return f"{last.action} {short_duration(time.time_ns() - last.time_ns)} ago"
+        return f"{last.action} {clock(last.time_ns)}"
 
 
 def event_row(event: Event) -> Row:

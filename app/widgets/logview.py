@@ -168,8 +168,8 @@ class LogView(LineView):
         # Taken before the rows move, so that what is in sight stays.
         top = self._part_at(self.scroll_offset.y)
         self._entries[:0] = fresh
-        self._find_matches()
         self._rebuild(top)
+        self._find_matches()
 
     def marker(self, text: str = "") -> None:
         """A divider line, with the time when no text is given."""
@@ -489,10 +489,12 @@ class LogView(LineView):
 
     def _find_matches(self) -> None:
         pattern = self._pattern
+        current = self._matches[self._match] if 0 <= self._match < len(self._matches) else None
         self._matches = (
             [entry.number for entry in self._shown if pattern.search(entry.plain)] if pattern is not None else []
         )
-        self._match = min(self._match, len(self._matches) - 1)
+        # Matches move when lines come or go; the current one is known by its line.
+        self._match = self._matches.index(current) if current in self._matches else -1
 
     def _go_to_match(self, number: int) -> None:
         self._match = number
