@@ -67,10 +67,11 @@ _NATIVE = {
     "aarch64": ("SCMP_ARCH_AARCH64",),
 }
 # linux/net.h, linux/ipc.h
-_SOCKETCALL = (
+_SOCKETCALLS_IN_ORDER = (
     "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown "
     "setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg"
 )
+_SOCKETCALL = {name: number for number, name in enumerate(_SOCKETCALLS_IN_ORDER.split(), 1)}
 _IPC = {"semop": 1, "semget": 2, "semctl": 3, "semtimedop": 4, "msgsnd": 11, "msgrcv": 12, "msgget": 13}
 _IPC |= {"msgctl": 14, "shmat": 21, "shmdt": 22, "shmget": 23, "shmctl": 24}
 
@@ -107,6 +108,7 @@ def assemble(profile: dict[str, Any], machine: str = "") -> bytes:
 def _architecture(profile: dict[str, Any], name: str, default: int, x32: bool) -> Block:
     """Everything after the architecture is known; always ends in a RET."""
     numbers = _table(name, x32)
+    multiplexes = name == "SCMP_ARCH_X86"
     rules: dict[int, list[tuple[list[Any], int]]] = {}
     for index, rule in enumerate(profile.get("syscalls") or ()):
         at = f"{_AT}.syscalls[{index}]"
@@ -114,8 +116,8 @@ def _architecture(profile: dict[str, Any], name: str, default: int, x32: bool) -
         conditions = _conditions(rule.get("args") or (), at)
         for call in rule.get("names") or (rule["name"],):
             for number in numbers.get(call, ()):
-                rules.setdefault(number, []).extend((each, verdict) for each in conditions)
-            if name == "SCMP_ARCH_X86" and conditions == [[]]:
+                rules.setdefault(number, []).extend([(each, verdict) for each in conditions])
+            if multiplexes and conditions == [[]]:
                 for number, selector in _multiplexed(numbers, call):
                     rules.setdefault(number, []).append(([(0, "SCMP_CMP_EQ", selector, 0)], verdict))
     block: Block = [(_LD_W_ABS, 0, 0, _NUMBER_OFFSET)]
@@ -302,9 +304,8 @@ def _action(holder: dict[str, Any], key: str, errno_key: str, at: str) -> int:
 
 def _multiplexed(numbers: dict[str, tuple[int, ...]], call: str) -> list[tuple[int, int]]:
     """The i386 call behind which `call` hides too, and its selector in the first argument."""
-    sockets = _SOCKETCALL.split()
-    if call in sockets:
-        return [(numbers["socketcall"][0], sockets.index(call) + 1)]
+    if call in _SOCKETCALL:
+        return [(numbers["socketcall"][0], _SOCKETCALL[call])]
     if call in _IPC:
         return [(numbers["ipc"][0], _IPC[call])]
     return []
