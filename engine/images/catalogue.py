@@ -37,9 +37,11 @@ def find(entries: list[IndexEntry], text: str) -> IndexEntry:
         if not text.startswith("sha256:"):
             raise
     else:
-        pinned = f"{reference.name}@{reference.digest}"
         for entry in entries:
-            if entry.reference == reference.full or (reference.digest and entry.repo_digest == pinned):
+            if entry.reference == reference.full:
+                return entry
+        for entry in entries:
+            if reference.digest and entry.repo_digest == f"{reference.name}@{reference.digest}":
                 return entry
     if is_id_prefix(text):
         prefix = f"sha256:{text.removeprefix('sha256:')}"

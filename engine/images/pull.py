@@ -206,7 +206,11 @@ class Pull:
             if ingest.complete:
                 return
             tries = 0
-            for attempt in self._registry.attempts(lambda _: self._report(shown, "retrying", ingest.offset, size)):
+
+            def retrying(_reason: str) -> None:
+                self._report(shown, "retrying", ingest.offset, size, always=True)
+
+            for attempt in self._registry.attempts(retrying):
                 before = ingest.offset
                 if ingest.offset < size:
                     with self._registry.blob(digest, ingest.offset, attempt) as opened:
