@@ -61,12 +61,6 @@ def engine(pydock: EngineRoot) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def image(pydock: EngineRoot) -> str:
-    """An image that every engine of these tests has."""
-    return "toolbox"
-
-
-@pytest.fixture
 def image(toolbox_root: EngineRoot) -> str:
     """The reference of an image that is in the session's engine."""
     assert toolbox_root.root.exists()
