@@ -29,7 +29,7 @@ def open_cgroup(cgroups_path: str, container_id: str, *, systemd: bool = False) 
     if systemd:
         from .systemd import SystemdCgroup
 
-        return SystemdCgroup(host, cgroups_path, container_id)
+        return SystemdCgroup.named(host, cgroups_path, container_id)
     if "\0" in cgroups_path or "\n" in cgroups_path:
         raise CgroupFault(
             f"cgroup path {cgroups_path!r} has a character that no cgroup can have", path="linux.cgroupsPath"
@@ -54,6 +54,11 @@ def open_cgroup(cgroups_path: str, container_id: str, *, systemd: bool = False) 
 
 def cgroup_from_paths(paths: dict[str, str]) -> Cgroup:
     """The cgroup again whose `paths()` were kept, for instance in state.json. Makes and checks nothing."""
+    if any(path.endswith(".scope") for path in paths.values()):
+        from .systemd import SystemdCgroup
+
+        if scope := SystemdCgroup.adopt(paths):
+            return scope
     if set(paths) == {hosts.UNIFIED}:
         return V2Cgroup(paths)
     return V1Cgroup(paths)

@@ -34,17 +34,31 @@ _MOST_NUMBERS = 1 << 13
 class SystemdCgroup(Cgroup):
     """See `Cgroup`. After `create` all but `remove` is done in the files, as without systemd."""
 
-    def __init__(self, host: hosts.Host, cgroups_path: str, container_id: str) -> None:
-        self.slice, self.unit = parse_path(cgroups_path, container_id)
-        below = f"{slice_path(self.slice)}/{self.unit}"
-        super().__init__({name: each.mount_point.rstrip("/") + below for name, each in host.hierarchies.items()})
-        self._files: Cgroup = V2Cgroup(self._paths) if host.mode == "v2" else V1Cgroup(self._paths)
-        self._paths = self._files.paths()
+    def __init__(self, paths: dict[str, str], slice_name: str, unit: str) -> None:
+        self._files: Cgroup = V2Cgroup(paths) if set(paths) == {hosts.UNIFIED} else V1Cgroup(paths)
+        super().__init__(self._files.paths())
+        self.slice = slice_name
+        self.unit = unit
         self.mode = self._files.mode
         self.warnings = self._files.warnings
-        self._below = below
         self._holder_pid = 0
         self._holder_pipe = -1
+
+    @classmethod
+    def named(cls, host: hosts.Host, cgroups_path: str, container_id: str) -> SystemdCgroup:
+        """The scope that `slice:prefix:name` names. Raises CgroupFault for another form."""
+        slice_name, unit = parse_path(cgroups_path, container_id)
+        below = f"{slice_path(slice_name)}/{unit}"
+        paths = {name: each.mount_point.rstrip("/") + below for name, each in host.hierarchies.items()}
+        return cls(paths, slice_name, unit)
+
+    @classmethod
+    def adopt(cls, paths: dict[str, str]) -> SystemdCgroup | None:
+        """The scope whose paths were kept; None when these are no paths of a scope in a slice."""
+        *_, slice_name, unit = next(iter(paths.values())).split("/")
+        if unit.endswith(".scope") and slice_name.endswith(".slice"):
+            return cls(paths, slice_name, unit)
+        return None
 
     def check(self, resources: dict[str, Any]) -> None:
         self._files.check(resources)
@@ -81,7 +95,11 @@ class SystemdCgroup(Cgroup):
     def apply(self, resources: dict[str, Any]) -> None:
         self.check(resources)
         if properties := unit_properties(resources, self.mode == "v2"):
-            _manager("SetUnitProperties", "sba(sv)", (self.unit, True, properties))
+            try:
+                _manager("SetUnitProperties", "sba(sv)", (self.unit, True, properties))
+            except CgroupFault as error:
+                # A cgroup that only looks like a unit, or systemd is away: the files decide.
+                self.warnings.append(f"systemd does not know of the new limits of {self.unit}: {error.message}")
         self._files.apply(resources)
 
     def freeze(self) -> None:
@@ -139,9 +157,10 @@ class SystemdCgroup(Cgroup):
         """systemd answers when the job is queued; it is done when the holder is where it should be."""
         deadline = time.monotonic() + _TIMEOUT_S
         wait = 0.001
+        below = f":{slice_path(self.slice)}/{self.unit}"
         while time.monotonic() < deadline:
             with open(f"/proc/{self._holder_pid}/cgroup") as file:
-                if any(line.rstrip("\n").endswith(f":{self._below}") for line in file):
+                if any(line.rstrip("\n").endswith(below) for line in file):
                     return
             time.sleep(wait)
             wait = min(wait * 2, 0.05)

@@ -58,7 +58,8 @@ def test_the_scope_lives_with_the_container(cgroup: Cgroup) -> None:
         assert show("ActiveState") == "active"
         assert show("TasksMax") == "7"
         assert show("Delegate") == "yes"
-        cgroup.apply({"pids": {"limit": 9}})
+        again.apply({"pids": {"limit": 9}})
+        assert again.warnings == []
         subprocess.run(["systemctl", "daemon-reload"], check=True)
         assert show("TasksMax") == "9"
         directory = cgroup.paths().get("pids") or cgroup.paths()["unified"]
@@ -66,8 +67,8 @@ def test_the_scope_lives_with_the_container(cgroup: Cgroup) -> None:
         cgroup.freeze()
         cgroup.thaw()
         assert worker.ask("2") == 2
-    cgroup.kill()
-    cgroup.remove()
+    again.kill()
+    again.remove()
     assert not cgroup.exists()
     assert show("ActiveState") == "inactive"
 

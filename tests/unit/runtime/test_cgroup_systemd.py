@@ -171,3 +171,11 @@ def test_nobody_there_is_told_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(CgroupFault, match="cannot talk to systemd") as caught:
         dbus.Connection(str(tmp_path / "nothing"), is_bus=False)
     assert "cgroupfs" in caught.value.hint
+
+
+def test_a_scope_is_known_again_by_its_path() -> None:
+    paths = {"unified": "/sys/fs/cgroup/a.slice/a-b.slice/pydock-x.scope"}
+    scope = systemd.SystemdCgroup.adopt(paths)
+    assert scope
+    assert (scope.slice, scope.unit, scope.paths()) == ("a-b.slice", "pydock-x.scope", paths)
+    assert systemd.SystemdCgroup.adopt({"unified": "/sys/fs/cgroup/pydock/x"}) is None

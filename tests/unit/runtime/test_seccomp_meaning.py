@@ -54,14 +54,15 @@ def holds(condition: dict[str, Any], args: tuple[int, ...]) -> bool:
     value: int = condition["value"]
     if condition["op"] == "SCMP_CMP_MASKED_EQ":
         return bool(given & value == condition["valueTwo"] & value)
-    return {
+    outcomes: dict[str, bool] = {
         "EQ": given == value,
         "NE": given != value,
         "LT": given < value,
         "LE": given <= value,
         "GT": given > value,
         "GE": given >= value,
-    }[condition["op"].removeprefix("SCMP_CMP_")]
+    }
+    return outcomes[condition["op"].removeprefix("SCMP_CMP_")]
 
 
 def matches(rule: dict[str, Any], args: tuple[int, ...]) -> bool:
