@@ -93,14 +93,14 @@ class ContentStore:
                 raise
             os.close(fd)  # renamed or removed by the one we waited for: look again
 
-    def sweep(self) -> None:
-        """Forget beginnings of blobs that nobody has continued for a day."""
+    def sweep(self, stale_s: float = STALE_S) -> None:
+        """Forget beginnings of blobs that nobody has continued for so long."""
         try:
             leftovers = list(os.scandir(self.paths.ingest))
         except FileNotFoundError:
             return
         for leftover in leftovers:
-            if time.time() - leftover.stat().st_mtime < STALE_S:
+            if time.time() - leftover.stat().st_mtime < stale_s:
                 continue
             fd = os.open(leftover.path, os.O_RDWR | os.O_CLOEXEC)
             try:

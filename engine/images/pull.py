@@ -9,6 +9,7 @@ all: a pull that ends early, however, leaves no image, only blobs that the next 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,8 @@ from .manifest import (
     parse_platform,
 )
 from .registry import Registry
-from .remove import PullsLock
+from .remove import PullsLock, collect
+from .unpack.run import DiskFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,9 +87,19 @@ class Pull:
         try:
             with PullsLock(self._paths):
                 return self._run()
+        except OSError as error:
+            self._make_room()
+            raise _disk_error(error, self._paths.root) from error
+        except DiskFull:
+            self._make_room()
+            raise
         finally:
             done.set()
             self._registry.close()
+
+    def _make_room(self) -> None:
+        """A disk that is full is of no use to anybody: give back what this pull brought."""
+        collect(self._paths, unfinished=True)
 
     def _run(self) -> IndexEntry:
         name = self._reference
@@ -167,6 +179,7 @@ class Pull:
             places.setdefault(layer.digest, []).append(index)
             here = self._content.has(layer.digest) and index not in assembly.missing
             self._report(layer.digest, "exists" if here else "waiting", 0, layer.size, always=True)
+        self._check_space([layer for layer in layers if not self._content.has(layer.digest)])
         pool = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
         downloads: list[Future[None]] = []
         try:
@@ -182,6 +195,17 @@ class Pull:
             assembly.fail(Cancelled("the pull has ended"))
             pool.shutdown(wait=True, cancel_futures=True)
             assembly.close()
+
+    def _check_space(self, wanted: list[LayerBlob]) -> None:
+        needed = sum({layer.digest: layer.size for layer in wanted}.values())
+        disk = os.statvfs(self._paths.root)
+        free = disk.f_bavail * disk.f_frsize
+        if needed > free:
+            raise DiskFull(
+                f"image {self._reference.familiar} needs {needed >> 20} MiB to download, {self._paths.root} has "
+                f"{free >> 20} MiB free: no space left on device",
+                hint="Free some space: remove images that are not needed.",
+            )
 
     def _fetch_layer(self, layer: LayerBlob, indices: list[int], assembly: Assembly) -> None:
         try:
@@ -284,8 +308,8 @@ def _parts(manifest: Manifest) -> list[Descriptor]:
     return [manifest.config, *manifest.layers]
 
 
-def _disk_error(error: OSError, where: str) -> EngineError:
-    return EngineError(
+def _disk_error(error: OSError, where: str) -> DiskFull:
+    return DiskFull(
         f"cannot store a layer below {where}: {(error.strerror or str(error)).lower()}",
         hint="Free some space: remove images that are not needed.",
     )

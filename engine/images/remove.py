@@ -13,7 +13,7 @@ from ..errors import CorruptContent, InUse
 from ..models import Removed
 from .catalogue import document_of, find
 from .config import load_document, parse_config
-from .content import ContentStore
+from .content import STALE_S, ContentStore
 from .index import Index, IndexEntry
 from .layers import LayerStore
 from .reference import parse
@@ -84,8 +84,10 @@ class PullsLock:
             collect(self._paths)
 
 
-def collect(paths: Paths) -> int:
+def collect(paths: Paths, *, unfinished: bool = False) -> int:
     """Delete every blob and layer that no entry of the index needs; returns the bytes of blobs freed.
+
+    With `unfinished` also the beginnings of blobs, which otherwise wait a day for the pull that continues them.
 
     Deletes nothing, and leaves a mark, while a pull is going on or when a manifest cannot be read.
     """
@@ -106,7 +108,7 @@ def collect(paths: Paths) -> int:
         for chain_id in layers.chain_ids():
             if chain_id not in chains:
                 layers.remove(chain_id)
-        content.sweep()
+        content.sweep(0 if unfinished else STALE_S)
         layers.sweep()
         if os.path.exists(_mark(paths)):
             os.unlink(_mark(paths))

@@ -21,6 +21,9 @@ _PATH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 def mount(container_dir: str, lower_dirs: tuple[str, ...], *, volatile: bool = False) -> None:
     """See `snapshotter`. Raises HostUnfit when overlayfs refuses these directories."""
+    for path in lower_dirs:
+        if not os.path.isdir(path):
+            raise HostUnfit(f"layer {path} is missing", hint="Pull the image again.")
     for name in ("rootfs", "upper", "work"):
         _make(f"{container_dir}/{name}", lower_dirs if name == "upper" else ())
     _forget_volatile(container_dir)
@@ -30,7 +33,7 @@ def mount(container_dir: str, lower_dirs: tuple[str, ...], *, volatile: bool = F
     try:
         _mount(container_dir, lower_dirs, volatile)
     except OSError as error:
-        raise _refusal(error, container_dir, lower_dirs) from error
+        raise _refusal(error, container_dir) from error
 
 
 def unmount(container_dir: str) -> None:
@@ -45,7 +48,9 @@ def unmount(container_dir: str) -> None:
 def _mount(container_dir: str, lower_dirs: tuple[str, ...], volatile: bool) -> None:
     flags = ["volatile"] if volatile else []
     upper = [f"upperdir={container_dir}/upper", f"workdir={container_dir}/work"]
-    if max(map(len, (*lower_dirs, container_dir + "/upperx"))) <= FSCONFIG_MAXIMUM:
+    paths = (*lower_dirs, f"{container_dir}/upper")
+    # Longer values are refused; some of these characters mean something to some kernels.
+    if not any(len(path) > FSCONFIG_MAXIMUM or set(path) & set(":,\\") for path in paths):
         lower = [f"lowerdir+={path}" for path in reversed(lower_dirs)]
         try:
             mount_fd = mounts.new_filesystem("overlay", "overlay", [*lower, *upper, *flags])
@@ -98,16 +103,15 @@ def _make(path: str, lower_dirs: tuple[str, ...]) -> None:
 
 def _forget_volatile(container_dir: str) -> None:
     """After a volatile mount the kernel refuses the next one until told that the changes are still wanted."""
-    try:
-        os.rmdir(f"{container_dir}/work/work/incompat/volatile")
-    except (FileNotFoundError, NotADirectoryError):
-        return
+    note = f"{container_dir}/work/work/incompat/volatile"
+    for remove, path in ((os.rmdir, f"{note}/dirty"), (os.unlink, f"{note}/dirty"), (os.rmdir, note)):
+        try:
+            remove(path)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
 
 
-def _refusal(error: OSError, container_dir: str, lower_dirs: tuple[str, ...]) -> HostUnfit:
-    gone = [path for path in lower_dirs if not os.path.isdir(path)]
-    if gone:
-        return HostUnfit(f"layer {gone[0]} is missing", hint="Pull the image again.")
+def _refusal(error: OSError, container_dir: str) -> HostUnfit:
     if error.errno == errno.ENODEV:
         return HostUnfit("this kernel has no overlayfs", hint="modprobe overlay")
     return HostUnfit(

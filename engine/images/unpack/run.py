@@ -21,6 +21,10 @@ RESERVED_BYTES = 64 << 20
 POLL_MS = 100
 
 
+class DiskFull(EngineError):
+    """The disk is full, or refuses to be written to; the message says which."""
+
+
 class Unpacked(Record):
     """`size`: bytes of file content. `implied`: directories without an entry of their own, b"" the root."""
 
@@ -91,7 +95,7 @@ def _listen(
             raise CorruptContent(f"layer refused: {message['refused']}")
         elif "errno" in message:
             number = message["errno"]
-            raise EngineError(
+            raise DiskFull(
                 f"cannot unpack a layer into {target}: {os.strerror(number).lower()}",
                 hint="Free some space: remove images that are not needed.",
             )
