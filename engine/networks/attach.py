@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
+import time
 
 from ..errors import Conflict, EngineError, HostUnfit
 from . import links, rules
 from .forwarding import allow_forwarding, allow_loopback
 from .netlink import Netlink, NetlinkError
+from .ports import hold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
+
     from ..models import Endpoint, PortMapping
 
-_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+_TRIES, _PAUSE_S = 10, 0.005
 
-# Bound, never listening: nobody else can take a published port while the container has it, and the kernel
+# Bound and never answering: nobody else can take a published port while the container has it, and the kernel
 # gives them back when this process ends, however that happens.
 _held: dict[str, list[socket.socket]] = {}
 
@@ -80,9 +83,9 @@ def hold_ports(container_id: str, endpoint: Endpoint) -> None:
         return
     held = _held[key] = []
     for port in endpoint.ports:
-        kind = _TYPES.get(port.protocol)
-        if kind is not None and port.host_port:
-            held.append(_bound(port, kind))
+        holder = _holder(port) if port.host_port else None
+        if holder is not None:
+            held.append(holder)
 
 
 def release_ports(container_id: str, endpoint: Endpoint) -> None:
@@ -119,19 +122,20 @@ def _attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
         rules.publish(endpoint)
 
 
-def _bound(port: PortMapping, kind: int) -> socket.socket:
-    address = port.host_ip or "0.0.0.0"
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    holder = socket.socket(family, kind | socket.SOCK_CLOEXEC)
-    try:
-        holder.bind((address, port.host_port))
-    except OSError as error:
-        holder.close()
-        if error.errno == errno.EADDRINUSE:
-            raise Conflict(f"bind for {address}:{port.host_port} failed: port is already allocated") from error
-        reason = os.strerror(error.errno or 0).lower()
-        raise EngineError(f"bind for {address}:{port.host_port} failed: {reason}") from error
-    return holder
+def _holder(port: PortMapping) -> socket.socket | None:
+    address = f"{port.host_ip or '0.0.0.0'}:{port.host_port}"
+    for attempt in range(_TRIES):
+        try:
+            return hold(port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise EngineError(f"bind for {address} failed: {os.strerror(error.errno or 0).lower()}") from error
+            if attempt == _TRIES - 1:
+                raise Conflict(f"bind for {address} failed: port is already allocated") from error
+        # Another engine may just be looking whether the port is free, or a child that was forked meanwhile
+        # may have a copy of the socket with which our own host looked.
+        time.sleep(_PAUSE_S)
+    return None
 
 
 def _key(container_id: str, endpoint: Endpoint) -> str:

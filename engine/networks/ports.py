@@ -64,21 +64,46 @@ def decide(
 
 
 def bindable(port: PortMapping) -> bool:
-    """Whether a socket can be bound there now. Raises EngineError for an address that the host has not."""
+    """Whether the host's side can be had now. Raises EngineError for an address that the host has not."""
+    try:
+        holder = hold(port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        reason = os.strerror(error.errno or 0).lower()
+        raise EngineError(f"bind for {port.host_ip or '0.0.0.0'}:{port.host_port} failed: {reason}") from error
+    if holder is not None:
+        holder.close()
+    return True
+
+
+def hold(port: PortMapping) -> socket.socket | None:
+    """A socket that keeps everyone else off the port and answers nobody; None for SCTP, which the kernel may
+    not have. Raises OSError, EADDRINUSE when another has the port.
+
+    A TCP port is taken as a server would, so that connections which have ended but not timed out do not stand in
+    the way (SO_REUSEADDR), and by listening for a moment, as only that is refused when another listens. Then both
+    is taken back: a client that comes before the rules is refused rather than left waiting, and a server that
+    would share the port is refused.
+    """
     kind = _TYPES.get(port.protocol)
     if kind is None:
-        return True
+        return None
     address = port.host_ip or "0.0.0.0"
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, kind | socket.SOCK_CLOEXEC) as probe:
-        try:
-            probe.bind((address, port.host_port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return False
-            reason = os.strerror(error.errno or 0).lower()
-            raise EngineError(f"bind for {address}:{port.host_port} failed: {reason}") from error
-    return True
+    holder = socket.socket(family, kind | socket.SOCK_CLOEXEC)
+    try:
+        if kind == socket.SOCK_STREAM:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address, port.host_port))
+        if kind == socket.SOCK_STREAM:
+            holder.listen(1)
+            holder.shutdown(socket.SHUT_RDWR)
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    except OSError:
+        holder.close()
+        raise
+    return holder
 
 
 def process_on(port: PortMapping) -> str:

@@ -344,6 +344,18 @@ def test_a_published_port_is_held_against_others(net: Net) -> None:
         socket.create_server(("127.0.0.1", number))
 
 
+def test_a_port_can_be_had_right_after_a_server_gave_it_up(net: Net, host: Place) -> None:
+    """Its last connections are in TIME_WAIT for a minute."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        number = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", number)) as client:
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+    one, _ = net.container("one", PortMapping(container_port=80, host_port=number))
+    one.serve(80)
+    assert host.ask("127.0.0.1", number).startswith("one ")
+
+
 def test_a_port_taken_since_is_found_at_the_last_moment(net: Net) -> None:
     number = free_port()
     place = Place("late")
