@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_GETNSID = 90
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE, NLM_F_DUMP = 1, 4, 0x200, 0x400, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -38,6 +39,7 @@ VETH_INFO_PEER, IFLA_BRPORT_MODE = 1, 4
 IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE = 8, 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY = 1, 4, 5
+NETNSA_NSID, NETNSA_PID = 1, 2
 IFF_UP = 1
 
 _NESTED = 0x8000
@@ -123,6 +125,15 @@ class Netlink:
         payload = _LINK.pack(0, 0, link.peer_index, 0, 0) + number(IFLA_TARGET_NETNSID, link.peer_ns)
         return self._one_link(payload) is not None
 
+    def namespace_id(self, pid: int) -> int:
+        """The number by which this namespace knows that of process `pid`, -1 if it does not."""
+        return self._namespace(number(NETNSA_PID, pid))
+
+    def namespace_lives(self, namespace_id: int) -> bool:
+        """Whether a namespace still exists, rather than being torn down. Unlike anything about links this does not
+        wait for the kernel's one lock over all of them, which a teardown holds for long."""
+        return self._namespace(number(NETNSA_NSID, namespace_id)) >= 0
+
     def links(self) -> list[Link]:
         """All interfaces."""
         return [_link(body) for body in self._dump(RTM_GETLINK, _LINK.pack(0, 0, 0, 0, 0))]
@@ -155,6 +166,17 @@ class Netlink:
                 if sequence != self._sequence:
                     continue
                 return None if message_type == NLMSG_ERROR else _link(body)
+
+    def _namespace(self, which: bytes) -> int:
+        self._socket.send(self._message(RTM_GETNSID, NLM_F_REQUEST, bytes(4) + which))
+        while True:
+            for sequence, message_type, _, body in _messages(self._socket.recv(1 << 16)):
+                if sequence != self._sequence:
+                    continue
+                if message_type == NLMSG_ERROR:
+                    return -1
+                found = dict(attributes(body[4:])).get(NETNSA_NSID)
+                return int(struct.unpack("=i", found)[0]) if found else -1
 
     def _dump(self, message_type: int, payload: bytes) -> list[bytes]:
         self._socket.send(self._message(message_type, NLM_F_REQUEST | NLM_F_DUMP, payload))

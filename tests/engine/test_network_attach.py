@@ -294,8 +294,9 @@ def test_detaching_cuts_at_once_and_leaves_nothing(net: Net, host: Place) -> Non
     one, endpoint = net.container("one", PortMapping(container_port=80, host_port=number))
     one.serve(80)
     assert host.ask("127.0.0.1", number).startswith("one ")
-    network.detach(one.id, endpoint)
+    network.detach(one.id, endpoint, interface=False)
     assert host.ask("127.0.0.1", number) == "ConnectionRefusedError"
+    network.detach(one.id, endpoint)
     with IPRoute() as route:
         assert not list(route.link_lookup(ifname=links.veth_name(one.id, "bridge")))
     assert str(number) not in run(f"list table inet {endpoint.bridge}")
