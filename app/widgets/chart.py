@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.content import Content
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -66,7 +67,7 @@ class BrailleChart(Widget):
         self._floor = floor
         self._binary = binary
         self._empty = empty
-        self._series: tuple[tuple[float, ...], ...] = ()
+        self._series: tuple[Sequence[float], ...] = ()
         self._limit: float | None = None
         self._current = ""
         self._palette = Palette(self)
@@ -81,15 +82,24 @@ class BrailleChart(Widget):
         window_s: float | None = None,
         current: str | None = None,
     ) -> None:
-        """New values, oldest first. `current` replaces the title's text for the newest values."""
-        values = tuple(tuple(one) for one in series)
+        """New values, oldest first; the sequences are kept, not copied.
+
+        `current` replaces the title's text for the newest values."""
         window = self._window_s if window_s is None else window_s
-        # NaN differs from itself, but tuples compare by identity first and the shared constant stays equal.
-        if (values, limit, window) != (self._series, self._limit, self._window_s):
-            self._series, self._limit, self._window_s = values, limit, window
-            self._strips = None
-            self.refresh()
+        self._series, self._limit, self._window_s = tuple(series), limit, window
         self._retitle(current)
+        before = self._strips
+        if before is None or not self.is_attached:
+            self.refresh()
+            return
+        # Painted at once, so that only the rows that differ go through the compositor again.
+        self._strips = self._paint()
+        if len(before) != len(self._strips):
+            self.refresh()
+            return
+        changed = [row for row, (old, new) in enumerate(zip(before, self._strips, strict=True)) if old != new]
+        if changed:
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
 
     def _retitle(self, current: str | None) -> None:
         if current is None:
@@ -123,8 +133,9 @@ class BrailleChart(Widget):
 
     def _paint(self) -> list[Strip]:
         width, height = self.size
-        peak = max((value for values in self._series for value in values if value == value), default=None)
-        if peak is None:
+        columns = [to_columns(values, width * 2) for values in self._series]
+        peak = max((max(values, default=-1.0) for values in columns), default=-1.0)
+        if peak < 0:
             return self._paint_empty(width, height)
         axis = height >= _AXIS_FROM_HEIGHT
         rows = height - axis
@@ -132,11 +143,11 @@ class BrailleChart(Widget):
             top = max(self._limit, peak)
         else:
             top = nice_ceiling(max(peak, self._floor), binary=self._binary)
-        if len(self._series) == 1 or rows < 2:
-            painted = self._area(0, width, rows, top)
+        if len(columns) == 1 or rows < 2:
+            painted = self._area(columns, 0, rows, top)
         else:
             upper = (rows + 1) // 2
-            painted = self._area(0, width, upper, top) + self._area(1, width, rows - upper, top, down=True)
+            painted = self._area(columns, 0, upper, top) + self._area(columns, 1, rows - upper, top, down=True)
         if rows >= 2:
             self._mark_top(painted, width, top, rows)
         strips = [self._strip(runs, width) for runs in painted]
@@ -144,10 +155,11 @@ class BrailleChart(Widget):
             strips.append(self._axis(width))
         return strips
 
-    def _area(self, number: int, width: int, rows: int, top: float, *, down: bool = False) -> list[list[Run]]:
-        columns = to_columns(self._series[number], width * 2)
+    def _area(
+        self, columns: Sequence[Sequence[float]], number: int, rows: int, top: float, *, down: bool = False
+    ) -> list[list[Run]]:
         role = self._roles[min(number, len(self._roles) - 1)]
-        return area_rows(columns, rows, top, role, limit=self._limit, down=down)
+        return area_rows(columns[number], rows, top, role, limit=self._limit, down=down)
 
     def _mark_top(self, painted: list[list[Run]], width: int, top: float, rows: int) -> None:
         label = self._unit(top if not self._limit else self._limit)

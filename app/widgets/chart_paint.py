@@ -7,6 +7,8 @@ hanging down, so that both are read without crossing each other.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
 WARNING_SHARE, CRITICAL_SHARE = 0.70, 0.90
 LIMIT_DASH = "┄"
-_BRAILLE = 0x2800
 # Bits of the braille block (Unicode chapter 21): n dots of the left and right column, from below and from above.
 _UP = ((0x00, 0x40, 0x44, 0x46, 0x47), (0x00, 0x80, 0xA0, 0xB0, 0xB8))
 _DOWN = ((0x00, 0x01, 0x03, 0x07, 0x47), (0x00, 0x08, 0x18, 0x38, 0xB8))
+
+
+_GLYPHS = tuple(" " if not bits else chr(0x2800 + bits) for bits in range(256))
 
 
 class Run(NamedTuple):
@@ -43,60 +47,67 @@ def nice_ceiling(value: float, *, binary: bool = False) -> float:
 
 
 def to_columns(values: Sequence[float], columns: int) -> list[float]:
-    """Fit a series to a number of dot columns: the maximum of each bucket (peaks never vanish), or stretched."""
+    """Fit a series to a number of dot columns: the maximum of each bucket (peaks never vanish), or stretched.
+
+    What is not known comes out as -1: no value here is negative, and NaN would spoil every comparison.
+    """
     count = len(values)
+    known = [value if value == value else -1.0 for value in values]
     if count == columns:
-        return list(values)
+        return known
     if count == 0 or columns <= 0:
-        return [math.nan] * max(columns, 0)
+        return [-1.0] * max(columns, 0)
     if count < columns:
-        return [values[index * count // columns] for index in range(columns)]
-    result = []
-    for index in range(columns):
-        bucket = values[index * count // columns : (index + 1) * count // columns]
-        known = [value for value in bucket if value == value]
-        result.append(max(known) if known else math.nan)
-    return result
+        return [known[index * count // columns] for index in range(columns)]
+    edges = [index * count // columns for index in range(columns + 1)]
+    return [max(known[start:end]) for start, end in pairwise(edges)]
 
 
-def column_roles(columns: Sequence[float], role: Role, limit: float | None) -> list[Role]:
-    """Role of each cell: its own, or warning and error near the limit."""
-    roles: list[Role] = []
-    for index in range(0, len(columns) - 1, 2):
-        peak = max((value for value in columns[index : index + 2] if value == value), default=0.0)
-        share = peak / limit if limit else 0.0
-        roles.append("error" if share >= CRITICAL_SHARE else "warning" if share >= WARNING_SHARE else role)
-    return roles
+def role_spans(columns: Sequence[float], role: Role, limit: float | None) -> list[tuple[int, int, Role]]:
+    """(first cell, end, role) along the row: the graph's own role, or warning and error near the limit."""
+    cells = len(columns) // 2
+    if not limit:
+        return [(0, cells, role)]
+    spans: list[tuple[int, int, Role]] = []
+    for cell in range(cells):
+        share = max(columns[2 * cell], columns[2 * cell + 1]) / limit
+        here: Role = "error" if share >= CRITICAL_SHARE else "warning" if share >= WARNING_SHARE else role
+        if spans and spans[-1][2] == here:
+            spans[-1] = (spans[-1][0], cell + 1, here)
+        else:
+            spans.append((cell, cell + 1, here))
+    return spans
 
 
 def area_rows(
     columns: Sequence[float], height: int, top: float, role: Role, *, limit: float | None, down: bool = False
 ) -> list[list[Run]]:
-    """`height` rows from top to bottom for two values a cell; NaN draws nothing, any known value at least a dot."""
-    dots = []
+    """`height` rows from top to bottom for two values a cell; -1 draws nothing, any known value at least a dot."""
     full = height * 4
-    for value in columns:
-        dots.append(0 if value != value else min(full, max(1, round(value / top * full))))
-    roles = column_roles(columns, role, limit)
-    left_bits, right_bits = _DOWN if down else _UP
+    scale = full / top
+    dots = [0 if value < 0 else min(full, int(value * scale + 0.5) or 1) for value in columns]
+    left, right = dots[0::2], dots[1::2]
+    spans = role_spans(columns, role, limit)
     rows = []
     for row in range(height):
         below = (row if down else height - 1 - row) * 4
-        runs: list[Run] = []
-        text, current = "", role
-        for cell, cell_role in enumerate(roles):
-            left, right = dots[2 * cell] - below, dots[2 * cell + 1] - below
-            bits = left_bits[min(4, max(0, left))] | right_bits[min(4, max(0, right))]
-            glyph = chr(_BRAILLE + bits) if bits else " "
-            if bits and cell_role != current:
-                if text:
-                    runs.append(Run(text, current))
-                text, current = "", cell_role
-            text += glyph
-        if text:
-            runs.append(Run(text, current))
-        rows.append(runs)
+        left_glyphs, right_glyphs = _glyph_bits(below, full, down)
+        line = "".join(
+            [_GLYPHS[left_glyphs[one] | right_glyphs[other]] for one, other in zip(left, right, strict=True)]
+        )
+        if line.isspace():
+            rows.append([Run(line, role)])
+        else:
+            rows.append([Run(line[start:end], here) for start, end, here in spans])
     return rows
+
+
+@lru_cache(maxsize=256)
+def _glyph_bits(below: int, full: int, down: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """For each number of dots of a column: the bits that fall into the cell which starts `below` dots up (or down)."""
+    left, right = _DOWN if down else _UP
+    parts = [min(4, max(0, dots - below)) for dots in range(full + 1)]
+    return tuple(left[part] for part in parts), tuple(right[part] for part in parts)
 
 
 def overlay(runs: Sequence[Run], text: str, start: int, role: Role) -> list[Run]:

@@ -13,6 +13,8 @@ from textual.strip import Strip
 from ..presentation.text import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .roles import Palette
 
 Outcome = Literal["open", "submit", "cancel"]
@@ -25,6 +27,51 @@ def compile_pattern(text: str) -> re.Pattern[str]:
         return re.compile(text, flags)
     except re.error:
         return re.compile(re.escape(text), flags)
+
+
+class Matches:
+    """Where a pattern stands in numbered lines, and which of the places is the current one."""
+
+    def __init__(self) -> None:
+        self.pattern = ""
+        self.spots: list[tuple[int, int, int]] = []
+        """(line, start, end) in characters, in order."""
+        self.current = -1
+
+    def clear(self) -> None:
+        """No search."""
+        self.pattern, self.spots, self.current = "", [], -1
+
+    def find(self, pattern: str, lines: Sequence[str]) -> None:
+        """Search all lines; the current place stays by its number, as far as there are that many."""
+        self.pattern = pattern
+        compiled = compile_pattern(pattern)
+        self.spots = [
+            (number, found.start(), found.end())
+            for number, line in enumerate(lines)
+            for found in compiled.finditer(line)
+            if found.end() > found.start()
+        ]
+        self.current = min(self.current, len(self.spots) - 1)
+
+    def first_from(self, line: int) -> None:
+        """Make the first place at or below a line current, else the last one above it."""
+        self.current = next((number for number, spot in enumerate(self.spots) if spot[0] >= line), len(self.spots) - 1)
+
+    def step(self, by: int) -> None:
+        """Move on, round the end."""
+        if self.spots:
+            self.current = (self.current + by) % len(self.spots)
+
+    @property
+    def line(self) -> int:
+        """Line of the current place; -1 without one."""
+        return self.spots[self.current][0] if 0 <= self.current < len(self.spots) else -1
+
+    @property
+    def label(self) -> str:
+        """ "/pattern 3/17"; "" without a search."""
+        return f"/{self.pattern} {self.current + 1}/{len(self.spots)}" if self.pattern else ""
 
 
 class Prompt:

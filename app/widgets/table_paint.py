@@ -57,16 +57,16 @@ def paint_row(
             room = width - start
             if room <= 0:
                 break
-        if start > x:
-            segments.append(Segment(" " * (start - x), ground))
+        # The gap before a cell is part of its segment: fewer segments make every later step cheaper.
+        gap = " " * (start - x)
         value = row.cells.get(column.key, "")
         if not value and column.fallback and column.fallback not in shown:
             value = row.cells.get(column.fallback, "")
         if isinstance(value, Spark):
             text = sparkline(value.values, room, value.maximum)
-            segments.append(Segment(text, ground + palette.paint(value.role)))
+            segments.append(Segment(gap + text, ground + palette.paint(value.role)))
         else:
-            segments.extend(_text_cell(value, column, room, ground, plain, palette, needle))
+            segments.extend(_text_cell(value, column, gap, room, ground, plain, palette, needle))
         x = start + room
     if x < width:
         segments.append(Segment(" " * (width - x), ground))
@@ -74,7 +74,7 @@ def paint_row(
 
 
 def _text_cell(
-    value: CellValue, column: Column, room: int, ground: Style, plain: Style, palette: Palette, needle: str
+    value: CellValue, column: Column, gap: str, room: int, ground: Style, plain: Style, palette: Palette, needle: str
 ) -> list[Segment]:
     if isinstance(value, Cell):
         text, role, bold = value
@@ -88,20 +88,16 @@ def _text_cell(
         text = elide_middle(text, room) if column.elide == "middle" else elide_end(text, room)
         length = cell_len(text)
     pad = " " * (room - length)
+    before, after = (gap + pad, "") if column.align == "right" else (gap, pad)
     if needle and (found := text.lower().find(needle)) >= 0 and len(text.lower()) == len(text):
         end = found + len(needle)
         pieces = [
-            Segment(text[:found], style),
+            Segment(before + text[:found], style),
             Segment(text[found:end], style + palette.line("match")),
-            Segment(text[end:], style),
+            Segment(text[end:] + after, style),
         ]
-    else:
-        pieces = [Segment(text, style)]
-    if not pad:
         return [piece for piece in pieces if piece.text]
-    padding = Segment(pad, ground)
-    pieces = [padding, *pieces] if column.align == "right" else [*pieces, padding]
-    return [piece for piece in pieces if piece.text]
+    return [Segment(before + text + after, style)]
 
 
 def paint_header(placed: Sequence[Placed], width: int, palette: Palette, *, sort_column: str, reverse: bool) -> Strip:

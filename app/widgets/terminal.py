@@ -7,10 +7,10 @@ owner stops reading while `backlog_bytes` is high. That is what keeps the interf
 
 from __future__ import annotations
 
-from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -21,8 +21,10 @@ from textual.widget import Widget
 
 from ..emulator import keys
 from ..emulator.choose import NoEmulator, new_emulator
+from ..emulator.feeder import BACKLOG_HIGH, PIECE, Feeder
 from ..emulator.mouse import WHEEL_DOWN, WHEEL_UP, encode_mouse
-from .find import Prompt, compile_pattern, restyle
+from .detach import DetachKeys
+from .find import Matches, Prompt, restyle
 from .roles import ROLE_CLASSES, Palette, role_css
 from .terminal_title import end_text, pane_subtitle, pane_title
 
@@ -36,13 +38,13 @@ if TYPE_CHECKING:
     from ..emulator.emulator import Emulator
     from ..emulator.mouse import Action
 
-BACKLOG_HIGH = 1 << 20
-"""An owner should stop reading while the backlog is larger than this."""
 _FRAME_S, _BUSY_FRAME_S = 1 / 60, 1 / 30
 _BUDGET_S = 0.008
-_CHUNK = 32 << 10
 _WHEEL_LINES = 3
 _LEAVE = "ctrl+right_square_bracket"
+
+
+__all__ = ["BACKLOG_HIGH", "TerminalPane"]
 
 
 class TerminalPane(Widget, can_focus=True):
@@ -139,14 +141,11 @@ class TerminalPane(Widget, can_focus=True):
         self._title = title
         self._send = send
         self._tell_size = resize
-        self._detach_keys = _parse_keys(detach_keys)
-        self._held: list[tuple[str, str | None]] = []
+        self._sequence = DetachKeys(detach_keys)
         self._scrollback_bytes = scrollback_bytes
         self._emulator: Emulator | None = None
         self._failure = ""
-        self._chunks: deque[tuple[bytes, bool]] = deque()
-        self._backlog = 0
-        self._was_high = False
+        self._feeder = Feeder()
         self._timer: Timer | None = None
         self._last_frame = 0.0
         self._palette = Palette(self)
@@ -154,9 +153,8 @@ class TerminalPane(Widget, can_focus=True):
         self._ended = ""
         self._note = ""
         self._prompt: Prompt | None = None
-        self._pattern = ""
-        self._matches: list[tuple[int, int, int]] = []
-        self._match = -1
+        self._matches = Matches()
+        self._mouse_wanted = False
         self._anchor: int | None = None
         self._caret = 0
         self._pressed = 0
@@ -175,7 +173,7 @@ class TerminalPane(Widget, can_focus=True):
     @property
     def backlog_bytes(self) -> int:
         """Output not yet parsed."""
-        return self._backlog
+        return self._feeder.backlog
 
     @property
     def has_ended(self) -> bool:
@@ -191,12 +189,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def feed(self, data: bytes, *, replay: bool = False) -> None:
         """Output of the program. `replay`: it was shown before, so its questions have been answered already."""
-        if not data:
-            return
-        for start in range(0, len(data), _CHUNK):
-            self._chunks.append((data[start : start + _CHUNK], replay))
-        self._backlog += len(data)
-        self._was_high = self._was_high or self._backlog > BACKLOG_HIGH
+        self._feeder.add(data, replay=replay)
         self._schedule()
 
     def ended(self, exit_code: int | None) -> None:
@@ -252,7 +245,7 @@ class TerminalPane(Widget, can_focus=True):
             return
         else:
             self._emulator.resize(rows, columns)
-        self._clear_matches()
+        self._matches.clear()
         self._tell_size(rows, columns)
         self.post_message(self.Resized(self, rows, columns))
         self._label()
@@ -299,7 +292,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "match":
-            return bool(self._pattern)
+            return bool(self._matches.pattern)
         if action in ("copy", "unselect"):
             return self._anchor is not None
         if action == "close_ended":
@@ -341,9 +334,9 @@ class TerminalPane(Widget, can_focus=True):
         self._repaint()
 
     def action_match(self, step: int) -> None:
-        self._find(self._pattern)
-        if self._matches:
-            self._go_to_match((self._match + step) % len(self._matches))
+        self._find(self._matches.pattern)
+        self._matches.step(step)
+        self._show_match()
 
     def action_select(self) -> None:
         """Select whole lines: `v`, move, `y`."""
@@ -425,9 +418,9 @@ class TerminalPane(Widget, can_focus=True):
         line = emulator.first + y
         if self._anchor is not None and min(self._anchor, self._caret) <= line <= max(self._anchor, self._caret):
             strip = restyle(strip, 0, width, self._selection_style)
-        for number, (row, start, end) in enumerate(self._matches):
+        for number, (row, start, end) in enumerate(self._matches.spots):
             if row == line:
-                style = self._palette.line("match-current" if number == self._match else "match")
+                style = self._palette.line("match-current" if number == self._matches.current else "match")
                 strip = restyle(strip, start, end, style)
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(line)) is not None:
@@ -450,28 +443,19 @@ class TerminalPane(Widget, can_focus=True):
 
     @property
     def _program_has_mouse(self) -> bool:
-        return self.live and self._emulator is not None and bool(self._emulator.modes.mouse)
+        return self.live and self._mouse_wanted
 
     def _type(self, key: str, character: str | None) -> None:
-        """Send a key; keys that may begin the detach sequence are held until it is clear that they do not."""
-        if self._detach_keys:
-            place = len(self._held)
-            if key == self._detach_keys[place]:
-                self._held.append((key, character))
-                if len(self._held) == len(self._detach_keys):
-                    self._held.clear()
-                    self.go_view()
-                    self.post_message(self.DetachRequested(self))
-                return
-            self._flush_held()
-            if key == self._detach_keys[0]:
-                self._held.append((key, character))
-                return
-        self._send_key(key, character)
+        ready = self._sequence.press(key, character)
+        if ready is None:
+            self.go_view()
+            self.post_message(self.DetachRequested(self))
+        else:
+            for name, typed in ready:
+                self._send_key(name, typed)
 
     def _flush_held(self) -> None:
-        held, self._held = self._held, []
-        for key, character in held:
+        for key, character in self._sequence.flush():
             self._send_key(key, character)
 
     def _send_key(self, key: str, character: str | None) -> None:
@@ -513,7 +497,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def _schedule(self) -> None:
         if self._timer is None and self.is_attached and self._emulator is not None:
-            pause = _BUSY_FRAME_S if self._backlog > _CHUNK else _FRAME_S
+            pause = _BUSY_FRAME_S if self._feeder.backlog > PIECE else _FRAME_S
             delay = max(0.001, self._last_frame + pause - perf_counter())
             self._timer = self.set_timer(delay, self._frame)
 
@@ -523,24 +507,20 @@ class TerminalPane(Widget, can_focus=True):
         emulator = self._emulator
         if emulator is None:
             return
-        start = self._last_frame = perf_counter()
-        while self._chunks and perf_counter() - start < _BUDGET_S:
-            data, replay = self._chunks.popleft()
-            self._backlog -= len(data)
-            emulator.feed(data)
-            replies = emulator.take_replies()
-            if replies and not replay and not self._ended:
-                self._send(replies)
+        self._last_frame = perf_counter()
+        answers = self._feeder.parse(emulator, _BUDGET_S)
+        if answers and not self._ended:
+            self._send(answers)
+        self._mouse_wanted = bool(emulator.modes.mouse)
         self._show()
-        if self._was_high and self._backlog < BACKLOG_HIGH // 2:
-            self._was_high = False
+        if self._feeder.drained():
             self.post_message(self.Drained(self))
         title = emulator.title
         if title != self._program_title:
             self._program_title = title
             self._label()
             self.post_message(self.TitleChanged(self, title))
-        if self._chunks:
+        if self._feeder.backlog:
             self._schedule()
 
     def _show(self) -> None:
@@ -556,8 +536,7 @@ class TerminalPane(Widget, can_focus=True):
         if len(rows) * 2 > emulator.rows:
             self.refresh()
         elif rows:
-            left, top = 0, 0
-            self.refresh(*(Region(left, top + row, self.size.width, 1) for row in rows))
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in rows))
 
     def _repaint(self) -> None:
         if self.is_attached:
@@ -589,73 +568,37 @@ class TerminalPane(Widget, can_focus=True):
         if outcome != "open":
             text = self._prompt.text
             self._prompt = None
-            self._clear_matches()
+            self._matches.clear()
             if outcome == "submit" and text:
                 self._find(text)
-                top = self._emulator.first if self._emulator is not None else 0
-                later = [number for number, match in enumerate(self._matches) if match[0] >= top]
-                if self._matches:
-                    self._go_to_match(later[0] if later else len(self._matches) - 1)
+                self._matches.first_from(self._emulator.first if self._emulator is not None else 0)
+                self._show_match()
             self._label()
         self._repaint()
 
     def _find(self, text: str) -> None:
         """Find all matches anew: lines move as output goes on."""
         emulator = self._emulator
-        if emulator is None:
-            return
-        self._pattern = text
-        pattern = compile_pattern(text)
-        lines = emulator.text(0, emulator.scrollback + emulator.rows - 1)
-        self._matches = [
-            (number, match.start(), match.end())
-            for number, line in enumerate(lines)
-            for match in pattern.finditer(line)
-            if match.end() > match.start()
-        ]
-        self._match = min(self._match, len(self._matches) - 1)
+        if emulator is not None and text:
+            self._matches.find(text, emulator.text(0, emulator.scrollback + emulator.rows - 1))
 
-    def _go_to_match(self, number: int) -> None:
-        self._match = number
-        self._reveal(self._matches[number][0])
+    def _show_match(self) -> None:
+        if self._matches.line >= 0:
+            self._reveal(self._matches.line)
         self._label()
         self._repaint()
-
-    def _clear_matches(self) -> None:
-        self._pattern, self._matches, self._match = "", [], -1
 
     def _label(self) -> None:
         width = self.size.width
         self.border_title = pane_title(self._title, self._program_title, live=self.live, width=width)
-        below, matches = 0, ""
+        below = 0
         if self._emulator is not None:
             below = self._emulator.scrollback - self._emulator.first
-        if self._pattern:
-            matches = f"/{self._pattern} {self._match + 1}/{len(self._matches)}"
         note = "select: j k move, y copies" if self._anchor is not None else self._note
-        self.border_subtitle = pane_subtitle(live=self.live, ended=self._ended, below=below, note=note, matches=matches)
-
-
-def _parse_keys(notation: str) -> tuple[str, ...]:
-    """Docker's "ctrl-p,ctrl-q" (or "a") as Textual key names; raises ValueError for what is neither."""
-    names = []
-    for part in filter(None, notation.split(",")):
-        prefix, _, key = part.rpartition("-")
-        if prefix not in ("", "ctrl") or len(key) != 1:
-            raise ValueError(f"detach keys {notation!r}: {part!r} is neither a character nor ctrl-<character>")
-        special = {
-            "]": "right_square_bracket",
-            "[": "left_square_bracket",
-            "@": "at",
-            "\\": "backslash",
-            "^": "circumflex_accent",
-            "_": "underscore",
-        }.get(key, key)
-        names.append(f"ctrl+{special}" if prefix else special)
-    return tuple(names)
+        self.border_subtitle = pane_subtitle(
+            live=self.live, ended=self._ended, below=below, note=note, matches=self._matches.label
+        )
 
 
 def _text(text: str, width: int, style: Style) -> Strip:
-    from rich.segment import Segment
-
     return Strip([Segment(text[:width], style)]).adjust_cell_length(width, style)

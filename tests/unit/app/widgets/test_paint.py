@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.presentation.cells import Column
 from app.presentation.rows import CONTAINER_COLUMNS
-from app.widgets.chart_paint import Run, area_rows, column_roles, nice_ceiling, overlay, to_columns
+from app.widgets.chart_paint import Run, area_rows, nice_ceiling, overlay, role_spans, to_columns
 from app.widgets.find import Prompt, compile_pattern
 from app.widgets.logline import Entry
 from app.widgets.sparkline import sparkline
@@ -57,14 +57,20 @@ def test_peaks_survive_when_a_series_is_squeezed() -> None:
 
 
 def test_an_area_stands_on_the_ground_and_hangs_from_the_middle() -> None:
-    up = area_rows([4.0, 4.0, 0.0, math.nan], 2, 8.0, "primary", limit=None)
+    up = area_rows([4.0, 4.0, 0.0, -1.0], 2, 8.0, "primary", limit=None)
     assert ["".join(run.text for run in row) for row in up] == ["  ", "⣿⡀"]
     down = area_rows([4.0, 8.0], 2, 8.0, "primary", limit=None, down=True)
     assert ["".join(run.text for run in row) for row in down] == ["⣿", "⢸"]
 
 
 def test_columns_near_the_limit_change_their_role() -> None:
-    assert column_roles([10, 10, 75, 10, 95, 10], "primary", 100.0) == ["primary", "warning", "error"]
+    spans = role_spans([10, 10, 75, 10, 95, 10], "primary", 100.0)
+    assert spans == [(0, 1, "primary"), (1, 2, "warning"), (2, 3, "error")]
+
+
+def test_unknown_values_are_no_values() -> None:
+    assert to_columns([math.nan, 1.0, math.nan, 2.0], 2) == [1.0, 2.0]
+    assert to_columns([math.nan, math.nan, 1.0, 2.0], 2) == [-1.0, 2.0]
 
 
 def test_overlay_writes_behind_what_is_drawn() -> None:
