@@ -115,8 +115,10 @@ async def test_a_full_screen_editor_works(tmp_path: Path) -> None:
             await until(pilot, lambda: "~" in screen(app), app)
             await pilot.press("i", *"onetwo", "left", "left", "left", "enter", "escape")
             await until(pilot, lambda: "one\ntwo" in screen(app), app)
+            # An editor tells escape from a sequence by the pause after it: wait until it has.
+            await until(pilot, lambda: "\n- note" in screen(app), app)
             await pilot.press("colon", "w", "q", "enter")
-            await until(pilot, file.exists, app)
+            await until(pilot, lambda: file.exists() and bool(file.read_text()), app)
             assert file.read_text() == "one\ntwo\n"
     finally:
         app.end()
