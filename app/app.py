@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App
 
 from .bridge import Bridge
@@ -55,6 +56,7 @@ class PydockApp(App[None]):
         self.settings = settings
         self.keymap_in_force = keymap
         self.mouse_is_ours = True
+        self.held_keys: list[events.Key] | None = None
         self._state_file = state_file
         for theme in themes.values():
             self.register_theme(theme)
@@ -79,6 +81,25 @@ class PydockApp(App[None]):
     def in_live_terminal(self) -> bool:
         """Whether keys go to a program in a container."""
         return isinstance(self.focused, TerminalPane) and self.focused.live
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys typed while a terminal opens belong to it, not to the keys of the dashboard."""
+        if self.held_keys is not None and isinstance(event, events.Key) and self.screen is self.dashboard:
+            self.held_keys.append(event)
+            return
+        await super().on_event(event)
+
+    def hold_keys(self) -> None:
+        """From now on keys wait for the terminal that is about to be live."""
+        if self.held_keys is None:
+            self.held_keys = []
+
+    def release_keys(self, pane: TerminalPane | None) -> None:
+        """Give the keys that waited to the pane, or drop them when there is none."""
+        held, self.held_keys = self.held_keys or [], None
+        for event in held:
+            if pane is not None:
+                pane.post_message(event)
 
     async def action_quit(self) -> None:
         """Leave; asks when something runs. Nothing stops."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
@@ -23,7 +24,7 @@ from .run_form import RunForm
 from .sessions import TerminalLink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from engine.containers.session import Session
     from engine.models import Container, CreateRequest, Image
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 SHELL = ("/bin/sh", "-c", "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi")
 _HANG_UP, _KILL = 1, 9
+_LAYOUT_S = 2.0
 
 
 class Flows:
@@ -84,7 +86,7 @@ class Flows:
             return
         finally:
             screen.status.done("run")
-        async with self._opening:
+        async with self._opening_live():
             screen.go_to_container(container.id, "terminals" if session is not None else "logs")
             if session is not None:
                 await self._open(session, container, self._attach_title(container))
@@ -125,7 +127,7 @@ class Flows:
     async def attach(self, container: Container) -> None:
         """The container's own terminal, live; the open pane when there is one."""
         screen = self._screen
-        async with self._opening:
+        async with self._opening_live():
             screen.go_to_container(container.id, "terminals")
             for link in screen.dock.links(container.id):
                 if not link.exec_id and not link.over:
@@ -159,7 +161,7 @@ class Flows:
             state = "paused" if container.state == "paused" else "not running"
             screen.flash(f"{container.name} is {state}", "warning")
             return
-        async with self._opening:
+        async with self._opening_live():
             try:
                 session = await screen.bridge.call(screen.engine.containers.exec, container.id, request)
             except EngineError as error:
@@ -172,6 +174,21 @@ class Flows:
             if screen.detail.tab != "terminals" and not screen.splits:
                 screen.go_to_container(container.id, "terminals")
             await self._open(session, container, f"{container.name} · {title}")
+
+    @asynccontextmanager
+    async def _opening_live(self) -> AsyncIterator[None]:
+        """Keys typed from now on wait for the pane that this block makes live."""
+        app = self._screen.pydock
+        app.hold_keys()
+        try:
+            async with self._opening:
+                yield
+        finally:
+            pane = self._screen.live_pane
+            link = self._screen.dock.link_of(pane) if pane is not None else None
+            if link is not None:
+                await link.laid_out(_LAYOUT_S)
+            app.release_keys(pane)
 
     async def reopen(self, container: Container) -> None:
         """Open what the container still holds: its own terminal, and shells that were left running."""

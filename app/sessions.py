@@ -8,6 +8,7 @@ one queue per session and the bridge's threads, in order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,7 @@ class TerminalLink:
         self._bridge = bridge
         self._queue: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
+        self._sized = asyncio.Event()
         self.pane = TerminalPane(title, self._send, self._resize, detach_keys=detach_keys)
         self._reader = SessionReader(session, self._feed, self._ended, lambda: self.pane.backlog_bytes)
 
@@ -124,6 +126,11 @@ class TerminalLink:
             self._writer.cancel()
         self.session.close()
 
+    async def laid_out(self, timeout_s: float) -> None:
+        """Wait until the pane has a size, and with it an emulator that can encode keys."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._sized.wait(), timeout_s)
+
     def signal(self, number: int) -> None:
         """Send a signal to the process behind the session."""
         self._queue.put_nowait(lambda: self.session.signal(number))
@@ -133,6 +140,7 @@ class TerminalLink:
             self._queue.put_nowait(lambda: self.session.send(data))
 
     def _resize(self, rows: int, columns: int) -> None:
+        self._sized.set()
         if not self.over:
             self._queue.put_nowait(lambda: self.session.resize(rows, columns))
 

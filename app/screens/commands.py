@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.screen import Screen
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.models import Container, Image
 
+    from ..app import PydockApp
     from ..bridge import Bridge
     from ..keymap import Keymap
     from ..modals.dialog import Dialog
@@ -68,6 +69,11 @@ class Commands(Screen[None]):
         self._lists_width = 0
         self._lists_height = 0
         self._filtering = ""
+
+    @property
+    def pydock(self) -> PydockApp:
+        """The app, as its own class."""
+        return cast("PydockApp", self.app)
 
     @property
     def engine(self) -> Engine:
@@ -150,11 +156,11 @@ class Commands(Screen[None]):
 
     def action_attach(self) -> None:
         if self.container is not None:
-            self.begin(self.flows.attach(self.container), "terminals")
+            self.begin(self._held(self.flows.attach(self.container)), "terminals")
 
     def action_shell(self) -> None:
         if self.container is not None:
-            self.begin(self.flows.shell(self.container), "terminals")
+            self.begin(self._held(self.flows.shell(self.container)), "terminals")
 
     def action_exec(self) -> None:
         if self.container is not None:
@@ -234,6 +240,23 @@ class Commands(Screen[None]):
     async def action_log(self, name: str) -> None:
         """A click on the footer's hints of the log view."""
         await self.detail.logs.run_action(name)
+
+    def _held(self, work: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
+        """Keys typed from this moment until the work is done go to the terminal that it opens."""
+        self.pydock.hold_keys()
+
+        async def held() -> None:
+            try:
+                await work
+            finally:
+                self.pydock.release_keys(self.live_pane)
+
+        return held()
+
+    @property
+    def live_pane(self) -> TerminalPane | None:
+        """The pane that gets the keys; None when no terminal is live."""
+        return next((link.pane for link in self.dock.links() if link.pane.live), None)
 
     # -- other panels ---------------------------------------------------------------------------------------------
 

@@ -45,6 +45,10 @@ class Tmux:
         """What is on the screen."""
         return self._tmux("capture-pane", "-p")
 
+    def everything(self) -> str:
+        """The screen and what scrolled off it."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
+
     def resize(self, columns: int, rows: int) -> None:
         """Another size of the window."""
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
@@ -54,9 +58,12 @@ class Tmux:
         return int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
     def ended(self) -> int | None:
-        """The program's exit status; None while it runs."""
-        answer = self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").split()
-        return int(answer[1]) if answer[0] == "1" and len(answer) > 1 else 0 if answer[0] == "1" else None
+        """The program's exit status (negative: the signal that killed it); None while it runs."""
+        answer = self._tmux("display-message", "-p", "#{pane_dead},#{pane_dead_status},#{pane_dead_signal}")
+        dead, status, signal_number = answer.strip().split(",")
+        if dead != "1" or not (status or signal_number):
+            return None
+        return int(status) if status else -int(signal_number)
 
     def until(self, condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
         """Wait for a condition; fail with its name and the screen."""

@@ -1,4 +1,4 @@
-"""The real program in a real terminal over the real engine: after each key the engine or the kernel is asked for the truth."""
+"""The real program in a real terminal: after each key the engine or the kernel is asked for the truth."""
 
 from __future__ import annotations
 
@@ -174,13 +174,16 @@ def test_logs_are_followed_and_searched(program: Program, engine: Engine) -> Non
     terminal = program.terminal
     program.roots.ok(
         "run", "-d", "--name", "talker", "toolbox", "sh", "-c",
-        "for i in 1 2 3; do echo early-$i; done; while :; do [ -e /tmp/go ] && echo late-line && rm /tmp/go; sleep 0.1; done",
+        "for i in 1 2 3; do echo early-$i; done; "
+        "while :; do [ -e /tmp/go ] && echo late-line && rm /tmp/go; sleep 0.1; done",
     )  # fmt: skip
     terminal.keys("1", "l")
     terminal.until_shown("early-3")
     Path(f"/proc/{container(engine, 'talker').pid}/root/tmp/go").touch()
     terminal.until_shown("late-line")
-    terminal.keys("Tab", "/")
+    terminal.keys("Tab")
+    terminal.until_shown("f follow")
+    terminal.keys("/")
     terminal.type("early")
     terminal.keys("Enter")
     terminal.until_shown("/3")
@@ -198,7 +201,10 @@ def test_quitting_leaves_everything_and_the_next_start_finds_it(program: Program
     terminal.keys("Enter")
     terminal.until_shown("in-the-shell-5")
     pid = container(engine, "stays").pid
-    terminal.keys("C-]", "Escape")
+    terminal.keys("C-]")
+    terminal.until_shown("enter go live")
+    terminal.keys("Escape")
+    terminal.until_shown("s stop")
     program.quit()
     assert container(engine, "stays").pid == pid
     assert len(engine.containers.history("stays")) >= 1
@@ -265,8 +271,8 @@ def test_a_wrong_option_is_one_line(pydock: EngineRoot, arguments: list[str], na
         terminal.run([sys.executable, "-m", "app", *arguments])
         terminal.until(lambda: terminal.ended() is not None, "the end")
         assert terminal.ended() == 1
-        assert named in terminal.screen()
-        assert "Traceback" not in terminal.screen()
+        assert named in terminal.everything()
+        assert "Traceback" not in terminal.everything()
     finally:
         terminal.close()
 

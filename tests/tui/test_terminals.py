@@ -145,3 +145,20 @@ async def test_shell_keys_refuse_a_paused_container_in_words() -> None:
         await pilot.pause(0.2)
         assert not app.dashboard.dock.links()
         assert app.screen is app.dashboard
+
+
+async def test_keys_typed_while_a_shell_opens_go_to_the_shell() -> None:
+    engine = busy_engine()
+    app = make_app(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        container = engine.containers.get("web")
+        app.dashboard.go_to_container(container.id, "logs")
+        await pilot.pause(0.1)
+        app.dashboard.action_shell()
+        for key in "rpsd":
+            app.simulate_key(key)
+        await until(pilot, lambda: engine.containers.sessions.get(container.id), "a shell")
+        terminal = engine.containers.sessions[container.id][-1]
+        await until(pilot, lambda: b"rpsd" in terminal.received, "all four in the shell")
+        assert engine.containers.get("web").state == "running"
+        assert app.screen is app.dashboard
