@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from ..bundle import spec, validate
+from ..bundle import namespaces, spec, validate
 from ..errors import NameInUse
 from ..models import Container, Mount
 from ..phases import Phases
@@ -38,6 +38,7 @@ def create(
     """Make the container. Raises `ImageNotFound`, `InvalidRequest`, `NameInUse`; leaves nothing when it does."""
     phases = Phases(on_phase)
     validate.validate(request)
+    request = namespaces.with_ids(request, lambda reference: rows.find(store, reference).id)
     with phases.step("image"):
         image = images.config(request.image)
         images.ensure_unpacked(image)
@@ -64,9 +65,7 @@ def _make(
             container = _insert(store, container, request, phases)
     except BaseException:
         files.remove(paths, container.id)
-        for mount in container.mounts:
-            if mount.type == "volume" and not any(mount.source == asked.source for asked in request.mounts):
-                volumes.remove(mount.source)
+        files.remove_anonymous_volumes(volumes, container)
         raise
     return container
 

@@ -1,24 +1,28 @@
-"""What a container has outside its row: folders, addresses, anonymous volumes; and giving them back."""
+"""What a container has outside its row: folders and anonymous volumes; and how they go."""
 
 from __future__ import annotations
 
 import os
 
+from ..errors import InUse, VolumeNotFound
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..models import Container
     from ..paths import Paths
-    from ..store import Transaction
+    from ..volumes.volumes import Volumes
 
 
-def release(tx: Transaction, container_id: str) -> None:
-    """Give the container's addresses and host ports back."""
-    tx.execute("DELETE FROM endpoints WHERE container_id = ?", (container_id,))
-
-
-def forget(tx: Transaction, container: Container) -> None:
-    """The database's part of a removal, in the transaction that deletes the row."""
-    release(tx, container.id)
+def remove_anonymous_volumes(volumes: Volumes, container: Container) -> None:
+    """Delete the container's volumes that nobody named; for a removal that asked for it."""
+    for mount in container.mounts:
+        if mount.type != "volume":
+            continue
+        try:
+            if volumes.get(mount.source).anonymous:
+                volumes.remove(mount.source)
+        except (VolumeNotFound, InUse):  # gone already, or another container was given it by name
+            pass
 
 
 def remove(paths: Paths, container_id: str) -> None:

@@ -11,6 +11,7 @@ import os
 import time
 
 from ..errors import Conflict, ContainerNotFound
+from ..networks.networks import release
 from . import files, rows
 from .locks import LifecycleLock, shim_alive
 
@@ -71,7 +72,7 @@ def _sweep_one(store: Store, paths: Paths, container_id: str, action: Callable[[
 
 def _release(store: Store, container_id: str) -> None:
     with store.transaction() as tx:
-        files.release(tx, container_id)
+        release(tx, container_id)
 
 
 def _settle(store: Store, paths: Paths, container: Container) -> None:
@@ -89,10 +90,10 @@ def _settle(store: Store, paths: Paths, container: Container) -> None:
     _clear_runtime(paths, container.id)
     died = ("die", {"exitCode": str(end.code)})
     if container.auto_remove:
-        rows.delete(store, container, died, also=lambda tx: files.forget(tx, container))
+        rows.delete(store, container, died, also=lambda tx: release(tx, container.id))
         files.remove(paths, container.id)
     else:
-        rows.update(store, container.id, end.applied, died, also=lambda tx: files.release(tx, container.id))
+        rows.update(store, container.id, end.applied, died, also=lambda tx: release(tx, container.id))
 
 
 def _exit_record(paths: Paths, container: Container) -> Exit | None:

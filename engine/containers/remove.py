@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from ..errors import Conflict
+from ..networks.networks import release
 from . import files, rows, stop
 from .locks import LifecycleLock, wait_for_shim
 
@@ -36,9 +37,7 @@ def remove(
     with LifecycleLock(paths, container.id):
         if not wait_for_shim(paths, container.id):
             raise Conflict(f"container {container.name} is still ending", hint="Try again.")
-        rows.delete(store, container, also=lambda tx: files.forget(tx, container))
+        rows.delete(store, container, also=lambda tx: release(tx, container.id))
         files.remove(paths, container.id)
     if with_volumes or container.auto_remove:
-        for mount in container.mounts:
-            if mount.type == "volume" and volumes.get(mount.source).anonymous:
-                volumes.remove(mount.source)
+        files.remove_anonymous_volumes(volumes, container)

@@ -18,6 +18,7 @@ from .session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from ..images.images import Images
@@ -68,6 +69,7 @@ class Starter:
         self, container: Container, attach: bool, size: tuple[int, int] | None, phases: Phases
     ) -> Session | None:
         request = rows.request(self._store, container.id)
+        shim = zygote.connect(self._paths)  # it is born while its plan is written
         try:
             with phases.step("plan"):
                 plan = self._plan(container, request)
@@ -77,8 +79,9 @@ class Starter:
                 columns=size[1] if size else 0,
                 phases=(*_creation(container), *phases.recorded),
             )
-            session = self._ask(plan, phases)
+            session = self._ask(shim, plan, phases)
         except BaseException:
+            shim.close()
             if not shim_alive(self._paths, container.id):
                 self._networks.release(container.id)
             raise
@@ -135,28 +138,32 @@ class Starter:
             raise WrongState(f"cannot join the namespaces of {other.name}: it is not running")
         return other.pid
 
-    def _ask(self, plan: Plan, phases: Phases) -> Session:
+    def _ask(self, shim: socket.socket, plan: Plan, phases: Phases) -> Session:
         body = frames.json_frame(frames.REQUEST, {"op": "start", "plan": plan.to_json()})
-        for attempt in (1, 2):
-            connection = zygote.connect(self._paths)
-            session = Session(connection, tty=plan.tty)
-            try:
-                connection.sendall(body)
-                session.answer(lambda data: _add(phases, Phase.from_json(data)))
-            except ConnectionError as error:
-                connection.close()
-                # A zygote that was just leaving may drop a request; a shim that died must not be asked twice.
-                if attempt == 2 or rows.load(self._store, plan.container_id).state == "running":
-                    raise EngineError(
-                        f"the shim of {plan.name} ended before the container started",
-                        hint=f"See {self._paths.run_root}/zygote.log.",
-                    ) from error
-            except BaseException:
-                connection.close()
-                raise
-            else:
-                return session
-        raise AssertionError("unreachable")
+        try:
+            return _answered(shim, body, plan.tty, phases)
+        except ConnectionError as error:
+            # A zygote that was just leaving may drop a request; a shim that died at work is not asked again.
+            if rows.load(self._store, plan.container_id).state != "running":
+                try:
+                    return _answered(zygote.connect(self._paths), body, plan.tty, phases)
+                except ConnectionError:
+                    pass
+            raise EngineError(
+                f"the shim of {plan.name} ended before the container started",
+                hint=f"See {self._paths.run_root}/zygote.log.",
+            ) from error
+
+
+def _answered(connection: socket.socket, body: bytes, tty: bool, phases: Phases) -> Session:
+    session = Session(connection, tty=tty)
+    try:
+        connection.sendall(body)
+        session.answer(lambda data: _add(phases, Phase.from_json(data)))
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def _creation(container: Container) -> tuple[Phase, ...]:

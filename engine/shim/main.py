@@ -12,7 +12,7 @@ import sys
 import traceback
 
 from ..errors import EngineError
-from . import frames
+from . import frames, rootfs
 from .plan import Plan
 from .supervisor import Supervisor
 
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 def main(connection: socket.socket) -> None:
     """Serve one container until its end."""
     os.setsid()
+    rootfs.leave_mount_namespace()
     try:
         plan = Plan.from_json(_request(connection)["plan"])
+    except ConnectionError:  # whoever ordered this shim could not make the plan
+        return
     except (EngineError, ValueError, KeyError, OSError) as error:
-        print(f"a request that is no plan: {error}", file=sys.stderr)
+        print(f"a request that is no plan: {error}", file=sys.stderr, flush=True)
         return
     with open("/proc/self/comm", "w") as comm:
         comm.write(f"shim {plan.name}"[:15])
@@ -44,7 +47,7 @@ def _request(connection: socket.socket) -> dict[str, Any]:
     while True:
         data = connection.recv(1 << 16)
         if not data:
-            raise frames.ProtocolError("closed before a request came")
+            raise ConnectionResetError("closed before a request came")
         for kind, payload in decoder.feed(data):
             if kind == frames.REQUEST:
                 body: dict[str, Any] = json.loads(payload)

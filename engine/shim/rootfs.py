@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 
+def leave_mount_namespace() -> None:
+    """Give this process a mount namespace of its own, into which the host's changes still come."""
+    calls.unshare(constants.CLONE_NEWNS)
+    mounts.mount("none", "/", "", constants.MS_REC | constants.MS_SLAVE)
+
+
 class Rootfs:
     def __init__(self, paths: Paths, plan: Plan) -> None:
         self._plan = plan
@@ -28,8 +34,6 @@ class Rootfs:
         """Mount once for all restarts, and fill new volumes from it."""
         if self._mounted:
             return
-        calls.unshare(constants.CLONE_NEWNS)
-        mounts.mount("none", "/", "", constants.MS_REC | constants.MS_SLAVE)
         overlay.mount(self._bundle, self._plan.lower_dirs)
         self._mounted = True
         for volume in self._plan.copy_ups:

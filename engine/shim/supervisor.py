@@ -23,9 +23,11 @@ from ..containers import files, rows
 from ..containers.session import error_data
 from ..errors import ContainerNotFound, EngineError, StartFailed
 from ..networks import attach as network
+from ..networks.networks import release as release_endpoints
 from ..paths import Paths
 from ..phases import Phases
 from ..store import Store
+from ..volumes.volumes import Volumes
 from . import frames
 from .client import Client
 from .exits import Exit, backoff_s, should_restart
@@ -227,7 +229,7 @@ class Supervisor:
         if should_restart(policy, end, self._restarts, stop_requested=self.stop_requested):
             self._restart_later(end)
             return
-        self._release_network()
+        self._release_network(interfaces=False)
         if self.plan.auto_remove:
             self._remove_row(*self._death_events(end))
         else:
@@ -313,7 +315,7 @@ class Supervisor:
     ) -> None:
         """Write the row; a database that cannot be written is told in the log, the container goes on."""
         store = Store(self.paths.database, self.paths.doorbells)
-        release = (lambda tx: files.release(tx, self.plan.container_id)) if also_release else None
+        release = (lambda tx: release_endpoints(tx, self.plan.container_id)) if also_release else None
         try:
             rows.update(store, self.plan.container_id, change, *events, also=release)
         except EngineError as error:
@@ -329,7 +331,8 @@ class Supervisor:
         store = Store(self.paths.database, self.paths.doorbells)
         try:
             row = rows.load(store, self.plan.container_id)
-            rows.delete(store, row, *events, also=lambda tx: files.forget(tx, row))
+            rows.delete(store, row, *events, also=lambda tx: release_endpoints(tx, row.id))
+            files.remove_anonymous_volumes(Volumes(store, self.paths), row)
         except ContainerNotFound:
             pass
         except EngineError as error:
@@ -337,10 +340,12 @@ class Supervisor:
         finally:
             store.close()
 
-    def _release_network(self) -> None:
+    def _release_network(self, *, interfaces: bool = True) -> None:
+        """Close ports, delete interfaces. The kernel deletes those of a container that has ended, but late:
+        nobody should wait for that, so a first call leaves them to a second."""
         for endpoint in self.plan.endpoints:
             try:
-                network.detach(self.plan.container_id, endpoint)
+                network.detach(self.plan.container_id, endpoint, interface=interfaces)
             except (EngineError, OSError) as error:
                 print(f"{self.plan.name}: network: {error}", file=sys.stderr, flush=True)
 
@@ -366,6 +371,7 @@ class Supervisor:
     def _clear(self) -> None:
         """The last act: cgroup, runtime state, mounts, socket, and with --rm the files."""
         self._dismantle()
+        self._release_network()
         self._rootfs.unmount()
         if self.plan.auto_remove:
             files.remove(self.paths, self.plan.container_id)

@@ -21,8 +21,10 @@ LISTEN_FD = 3
 
 def serve(listener: socket.socket, path: str) -> None:
     """Fork a shim per connection until nobody has come for ten minutes."""
+    from engine.networks import nftables
     from engine.shim import main as shim
 
+    nftables.load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener.setblocking(True)
     poll = select.poll()

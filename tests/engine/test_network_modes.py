@@ -92,7 +92,6 @@ def test_joining_another_containers_network(engine: Engine, image: str) -> None:
     engine.containers.remove(one.id, force=True)
 
 
-@pytest.mark.xfail(reason="create does not yet keep the joined container by its id")
 def test_joining_by_name(engine: Engine, image: str) -> None:
     one = start(engine, image, "sleep", "100", name="named")
     two = start(engine, image, "sleep", "100", network="container:named")
