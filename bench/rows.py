@@ -88,7 +88,17 @@ def runtime(stage: Stage) -> Row:
 
     ours = str(Path(sys.executable).with_name("pydock-runc"))
     sides = [runtime_side("pydock-runc", ours)]
-    sides += [runtime_side(name, path) for name in ("runc", "crun") if (path := find(name))]
+    for name in ("runc", "crun"):
+        path = find(name)
+        if path is None:
+            continue
+        side = runtime_side(name, path)
+        try:
+            side.act()
+        except RuntimeError as error:
+            print(f"{name} does not run here: {str(error).splitlines()[-1]}", flush=True)
+        else:
+            sides.append(side)
     return Row("P3", "OCI runtime alone: run true", "≤ runc", alternate(sides))
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 WANTED = ("dockerd", "containerd", "docker", "podman", "runc", "crun", "docker-registry", "skopeo", "busybox")
 
 
-# raising a limit needs CAP_SYS_RESOURCE, which virtual machines may withhold
-PODMAN_RUN = ("run", "--rm", "--ulimit", "host")
+# podman raises limits by default, which needs CAP_SYS_RESOURCE; virtual machines may withhold it
+PODMAN_RUN = ("run", "--rm", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
 
 
 class Stage:
@@ -111,6 +111,8 @@ class Stage:
     def _open_podman(self) -> None:
         podman = [
             "podman",
+            # crun refuses hosts with hybrid cgroups
+            *("--runtime", "runc"),
             *("--root", str(self.base / "podman"), "--runroot", str(self.base / "podman-run")),
             *("--tmpdir", str(self.base / "podman-tmp")),
         ]
