@@ -77,6 +77,7 @@ class Pull:
         self._layers = LayerStore(paths)
         self._registry = Registry(reference, cancelled=cancelled)
         self._reported: dict[str, float] = {}
+        self._held: list[int] = []
 
     def run(self) -> IndexEntry:
         """Do it; see `Images.pull` for what it raises."""
@@ -96,6 +97,8 @@ class Pull:
         finally:
             done.set()
             self._registry.close()
+            for held_fd in self._held:
+                os.close(held_fd)
 
     def _make_room(self) -> None:
         """A disk that is full is of no use to anybody: give back what this pull brought."""
@@ -208,14 +211,18 @@ class Pull:
             )
 
     def _fetch_layer(self, layer: LayerBlob, indices: list[int], assembly: Assembly) -> None:
-        try:
-            if not self._content.has(layer.digest):
-                self._fetch(layer.digest, layer.size, layer.digest, assembly.stopped)
-            wanted = [index for index in indices if index in assembly.missing]
+        wanted = [index for index in indices if index in assembly.missing]
+
+        def unpack(open_blob: Callable[[], int]) -> None:
             if wanted:
                 self._report(layer.digest, "downloaded", layer.size, layer.size, always=True)
-            for index in wanted:
-                assembly.offer(index, lambda: self._content.open(layer.digest))
+            while wanted:
+                assembly.offer(wanted.pop(), open_blob)
+
+        try:
+            if not self._content.has(layer.digest):
+                self._fetch(layer.digest, layer.size, layer.digest, assembly.stopped, unpack)
+            unpack(lambda: self._content.open(layer.digest))
         except EngineError as error:
             assembly.fail(error)
             raise
@@ -224,8 +231,19 @@ class Pull:
             assembly.fail(failure)
             raise failure from error
 
-    def _fetch(self, digest: str, size: int, shown: str, stopped: Callable[[], bool]) -> None:
-        """Bring one blob into the store, continuing what is there; a blob that turns out corrupt is tried again."""
+    def _fetch(
+        self,
+        digest: str,
+        size: int,
+        shown: str,
+        stopped: Callable[[], bool],
+        on_verified: Callable[[Callable[[], int]], None] | None = None,
+    ) -> None:
+        """Bring one blob into the store, continuing what is there; a blob that turns out corrupt is tried again.
+
+        `on_verified` gets a way to open its bytes as soon as they are known to be right, while they are being
+        written to disk.
+        """
         with self._content.ingest(digest, size, cancelled=stopped) as ingest:
             if ingest.complete:
                 return
@@ -249,14 +267,23 @@ class Pull:
                         continue
                 self._report(shown, "verifying", size, size)
                 try:
-                    ingest.commit()
+                    ingest.verify()
                 except CorruptContent:
                     tries += 1
                     if tries >= CORRUPT_TRIES:
                         raise
                     attempt.error = None
                     continue
+                if on_verified is not None:
+                    on_verified(self._hold(ingest))
+                ingest.commit()
                 return
+
+    def _hold(self, ingest: Ingest) -> Callable[[], int]:
+        """A way to open the bytes of a blob that has no name yet; good until the end of this pull."""
+        held_fd = ingest.reader()
+        self._held.append(held_fd)
+        return lambda: os.open(f"/proc/self/fd/{held_fd}", os.O_RDONLY | os.O_CLOEXEC)
 
     def _receive(
         self, ingest: Ingest, start: int, pieces: Iterator[bytes], shown: str, stopped: Callable[[], bool]
