@@ -80,7 +80,7 @@ class Execs:
         said = " ".join(entry.command)
         supervisor.loop.later(
             0,
-            lambda: supervisor.tell(
+            lambda: supervisor.ledger.tell(
                 (f"exec_create: {said}", {"execID": exec_id}), (f"exec_start: {said}", {"execID": exec_id})
             ),
         )
@@ -127,4 +127,4 @@ class Execs:
 
     def _finish(self, entry: _Exec, end: Exit) -> None:
         entry.stdio.finish(end.code)
-        self._supervisor.tell(("exec_die", {"execID": entry.id, "exitCode": str(end.code)}))
+        self._supervisor.ledger.tell(("exec_die", {"execID": entry.id, "exitCode": str(end.code)}))

@@ -135,7 +135,7 @@ class Service:
                 self._kill_timer.cancel()
             self._kill_timer = supervisor.loop.later(timeout_s, self._enforce)
         if not body.get("stop"):
-            supervisor.tell(("kill", {"signal": str(number)}))
+            supervisor.ledger.tell(("kill", {"signal": str(number)}))
         return {}
 
     def _enforce(self) -> None:
@@ -154,7 +154,7 @@ class Service:
             raise WrongState(f"container {supervisor.plan.name} is not running")
         supervisor.container.pause()
         supervisor.paused = True
-        supervisor.change(lambda row: row.replace(state="paused"), ("pause", {}))
+        supervisor.ledger.change(lambda row: row.replace(state="paused"), ("pause", {}))
         return {}
 
     def _resume(self, _client: Client, _body: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Service:
             raise WrongState(f"container {supervisor.plan.name} is not paused")
         supervisor.container.resume()
         supervisor.paused = False
-        supervisor.change(lambda row: row.replace(state="running"), ("unpause", {}))
+        supervisor.ledger.change(lambda row: row.replace(state="running"), ("unpause", {}))
         return {}
 
     def _resize(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:

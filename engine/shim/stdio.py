@@ -95,11 +95,15 @@ class Stdio:
         if self._master_fd >= 0:
             fcntl.ioctl(self._master_fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def finish(self, code: int) -> None:
-        """The process has ended: read what is left, tell all clients, release the descriptors."""
+    def read_rest(self) -> None:
+        """Take what is still in the pipes, without waiting for more."""
         for fd in tuple(self._outputs):
             while fd in self._outputs and self._read(fd):
                 pass
+
+    def finish(self, code: int) -> None:
+        """The process has ended: read what is left, tell all clients, release the descriptors."""
+        self.read_rest()
         self._foreground = None
         for client in tuple(self.clients):
             client.send_json(frames.EXIT, {"code": code})

@@ -12,25 +12,22 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 
 from runtime.container import Container as RuntimeContainer
 from runtime.errors import ExecFailed, RuntimeFault
 
 from .. import unix
-from ..containers import files, rows
+from ..containers import files
 from ..containers.session import error_data
-from ..errors import ContainerNotFound, EngineError, StartFailed
+from ..errors import EngineError, StartFailed
 from ..networks import attach as network
-from ..networks.networks import release as release_endpoints
 from ..paths import Paths
 from ..phases import Phases
-from ..store import Store
-from ..volumes.volumes import Volumes
 from . import frames
 from .client import Client
 from .exits import Exit, backoff_s, should_restart
+from .ledger import Ledger, death_events
 from .log import LogWriter
 from .loop import READ, Loop
 from .rootfs import Rootfs
@@ -60,6 +57,7 @@ class Supervisor:
         self.plan = plan
         self.loop = Loop()
         self.paths = Paths(plan.root, plan.run_root)
+        self.ledger = Ledger(self.paths, plan.container_id)
         self.bundle = self.paths.container(plan.container_id)
         self.container: RuntimeContainer | None = None
         self.stdio: Stdio | None = None
@@ -185,7 +183,7 @@ class Supervisor:
                 phases=recorded,
             )
 
-        self.change(started, ("start", {}))
+        self.ledger.change(started, ("start", {}))
 
     def _undo_start(self, error: Exception) -> None:
         """A start that failed leaves the container as it was, with the reason in its row."""
@@ -200,9 +198,9 @@ class Supervisor:
             )
 
         if self.plan.auto_remove:
-            self._remove_row()
+            self.ledger.remove()
         else:
-            self.change(failed, also_release=True)
+            self.ledger.change(failed, release_network=True)
         self._clear()
 
     def _reap(self) -> None:
@@ -225,16 +223,18 @@ class Supervisor:
             self._sampler.stop()
         self._service.execs.hang_up()
         end = self.ended
+        self._close_output()
         policy = self.plan.restart
         if should_restart(policy, end, self._restarts, stop_requested=self.stop_requested):
             self._restart_later(end)
             return
         self._release_network(interfaces=False)
+        events = death_events(end, stop_requested=self.stop_requested)
         if self.plan.auto_remove:
-            self._remove_row(*self._death_events(end))
+            self.ledger.remove(*events)
         else:
-            self._write_exit_record(end)
-            self.change(end.applied, *self._death_events(end), also_release=True)
+            self.ledger.write_exit_record(end)
+            self.ledger.change(end.applied, *events, release_network=True)
         self._tell_clients(end)
         self._service.tell_waiters(end.code)
         self._done = True
@@ -243,8 +243,9 @@ class Supervisor:
         delay_s = backoff_s(self._restarts, ran_s=time.monotonic() - self._started_s)
         if delay_s == backoff_s(0, ran_s=0):
             self._restarts = 0 if self.plan.restart.name != "on-failure" else self._restarts
-        self._write_exit_record(end)
-        self.change(lambda row: end.applied(row).replace(state="restarting"), *self._death_events(end))
+        self.ledger.write_exit_record(end)
+        events = death_events(end, stop_requested=False)
+        self.ledger.change(lambda row: end.applied(row).replace(state="restarting"), *events)
         self._tell_clients(end)
         self._dismantle()
         self._restart_timer = self.loop.later(delay_s, self._restart)
@@ -255,15 +256,15 @@ class Supervisor:
         try:
             self._start(Phases())
         except (EngineError, RuntimeFault, OSError) as error:
-            print(f"restart failed: {error}", file=sys.stderr, flush=True)
+            self.ledger.complain(f"restart failed: {error}")
             failure = _as_start_failure(error)
             self._dismantle()
             self._release_network()
-            self.change(
+            self.ledger.change(
                 lambda row: row.replace(
                     state="exited", pid=0, error=failure.message, exit_code=failure.exit_code, endpoints=()
                 ),
-                also_release=True,
+                release_network=True,
             )
             self._service.tell_waiters(failure.exit_code)
             self._done = True
@@ -275,70 +276,23 @@ class Supervisor:
         self._restart_timer.cancel()
         self._restart_timer = None
         self._release_network()
-        self.change(lambda row: row.replace(state="exited", endpoints=()), ("stop", {}), also_release=True)
+        self.ledger.change(lambda row: row.replace(state="exited", endpoints=()), ("stop", {}), release_network=True)
         self._service.tell_waiters(self.ended.code if self.ended else 0)
         self._done = True
         return True
 
-    def _death_events(self, end: Exit) -> list[tuple[str, dict[str, str]]]:
-        events: list[tuple[str, dict[str, str]]] = []
-        if end.oom_killed:
-            events.append(("oom", {}))
-        events.append(("die", {"exitCode": str(end.code)}))
-        if self.stop_requested:
-            events.append(("stop", {}))
-        return events
+    def _close_output(self) -> None:
+        """Whoever reads the log after the end finds all of it."""
+        if self.stdio:
+            self.stdio.read_rest()
+        if self._log:
+            self._log.close()
+            self._log = None
 
     def _tell_clients(self, end: Exit) -> None:
         if self.stdio:
             self.stdio.finish(end.code)
             self.stdio = None
-        if self._log:
-            self._log.close()
-            self._log = None
-
-    def _write_exit_record(self, end: Exit) -> None:
-        """The end beside the bundle, in case that the database cannot take it now."""
-        path = self.paths.exit_record(self.plan.container_id)
-        try:
-            with open(f"{path}.new", "w") as file:
-                json.dump(end.to_json(), file)
-            os.replace(f"{path}.new", path)
-        except OSError as error:
-            print(f"{path}: {error}", file=sys.stderr, flush=True)
-
-    def change(
-        self,
-        change: Callable[[Container], Container],
-        *events: tuple[str, dict[str, str]],
-        also_release: bool = False,
-    ) -> None:
-        """Write the row; a database that cannot be written is told in the log, the container goes on."""
-        store = Store(self.paths.database, self.paths.doorbells)
-        release = (lambda tx: release_endpoints(tx, self.plan.container_id)) if also_release else None
-        try:
-            rows.update(store, self.plan.container_id, change, *events, also=release)
-        except EngineError as error:
-            print(f"{self.plan.name}: {error.message}", file=sys.stderr, flush=True)
-        finally:
-            store.close()
-
-    def tell(self, *events: tuple[str, dict[str, str]]) -> None:
-        """Append events that change nothing in the row."""
-        self.change(lambda row: row, *events)
-
-    def _remove_row(self, *events: tuple[str, dict[str, str]]) -> None:
-        store = Store(self.paths.database, self.paths.doorbells)
-        try:
-            row = rows.load(store, self.plan.container_id)
-            rows.delete(store, row, *events, also=lambda tx: release_endpoints(tx, row.id))
-            files.remove_anonymous_volumes(Volumes(store, self.paths), row)
-        except ContainerNotFound:
-            pass
-        except EngineError as error:
-            print(f"{self.plan.name}: {error.message}", file=sys.stderr, flush=True)
-        finally:
-            store.close()
 
     def _release_network(self, *, interfaces: bool = True) -> None:
         """Close ports, delete interfaces. The kernel deletes those of a container that has ended, but late:
@@ -347,7 +301,7 @@ class Supervisor:
             try:
                 network.detach(self.plan.container_id, endpoint, interface=interfaces)
             except (EngineError, OSError) as error:
-                print(f"{self.plan.name}: network: {error}", file=sys.stderr, flush=True)
+                self.ledger.complain(f"network: {error}")
 
     def _dismantle(self) -> None:
         """Undo what a start has made, as far as it went."""
@@ -362,7 +316,7 @@ class Supervisor:
             try:
                 self.container.delete(force=True)
             except (RuntimeFault, OSError) as error:
-                print(f"{self.plan.name}: {error}", file=sys.stderr, flush=True)
+                self.ledger.complain(str(error))
             self.container = None
         if self.stdio:
             self.stdio.close()

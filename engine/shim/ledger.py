@@ -1,0 +1,87 @@
+"""What the shim writes about its container: its row, its events, and the record of its end.
+
+A database that cannot be written now is told in the zygote's log; the container goes on, and its end is in
+`exit.json` for the next host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ..containers import files, rows
+from ..errors import ContainerNotFound, EngineError
+from ..networks.networks import release
+from ..store import Store
+from ..volumes.volumes import Volumes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..models import Container
+    from ..paths import Paths
+    from .exits import Exit
+
+    Told = tuple[str, dict[str, str]]
+
+
+class Ledger:
+    """Opens the database for each entry, so that an idle shim holds nothing of it."""
+
+    def __init__(self, paths: Paths, container_id: str) -> None:
+        self._paths = paths
+        self._id = container_id
+
+    def change(self, change: Callable[[Container], Container], *events: Told, release_network: bool = False) -> None:
+        """Change the row and append events, in one transaction with the release of its addresses and ports."""
+        store = Store(self._paths.database, self._paths.doorbells)
+        also = (lambda tx: release(tx, self._id)) if release_network else None
+        try:
+            rows.update(store, self._id, change, *events, also=also)
+        except EngineError as error:
+            self.complain(error.message)
+        finally:
+            store.close()
+
+    def tell(self, *events: Told) -> None:
+        """Append events that change nothing in the row."""
+        self.change(lambda row: row, *events)
+
+    def remove(self, *events: Told) -> None:
+        """Delete the row, with these events and `destroy`, and the container's anonymous volumes."""
+        store = Store(self._paths.database, self._paths.doorbells)
+        try:
+            row = rows.load(store, self._id)
+            rows.delete(store, row, *events, also=lambda tx: release(tx, row.id))
+            files.remove_anonymous_volumes(Volumes(store, self._paths), row)
+        except ContainerNotFound:
+            pass
+        except EngineError as error:
+            self.complain(error.message)
+        finally:
+            store.close()
+
+    def write_exit_record(self, end: Exit) -> None:
+        """The end, beside the bundle."""
+        path = self._paths.exit_record(self._id)
+        try:
+            with open(f"{path}.new", "w") as file:
+                json.dump(end.to_json(), file)
+            os.replace(f"{path}.new", path)
+        except OSError as error:
+            self.complain(f"{path}: {error.strerror}")
+
+    def complain(self, text: str) -> None:
+        """A line in the zygote's log."""
+        print(f"{self._id[:12]}: {text}", file=sys.stderr, flush=True)
+
+
+def death_events(end: Exit, *, stop_requested: bool) -> list[Told]:
+    """What an end is told as, in Docker's words."""
+    events: list[Told] = [("oom", {})] if end.oom_killed else []
+    events.append(("die", {"exitCode": str(end.code)}))
+    if stop_requested:
+        events.append(("stop", {}))
+    return events
