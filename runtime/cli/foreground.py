@@ -77,7 +77,8 @@ class Foreground:
         saved = None
         if os.isatty(0):
             saved = termios.tcgetattr(0)
-            tty.setraw(0)
+            # What was typed ahead is for the container; the default would drop it.
+            tty.setraw(0, termios.TCSADRAIN)
             self._copy_size()
         try:
             self._carry_until_hangup(console_fd)

@@ -15,7 +15,6 @@ from .. import idmap
 from ..cgroups import Cgroup, open_cgroup
 from ..errors import InvalidConfig, RuntimeFault, SetupFailed
 from ..hooks import run_hooks
-from ..kernel import constants as k
 from ..kernel import sockets
 from ..rootfs import mounting
 from ..rootfs.devices import device_rules
@@ -174,7 +173,7 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         plan.show_cgroup(creation.cgroup.mounts())
     else:
         plan.show_cgroup([])
-    if plan.namespaces.new & k.CLONE_NEWUSER or any(kind == "user" for kind, _, _ in plan.namespaces.joins):
+    if plan.in_user_namespace or any(mount.mappings[0] for mount in plan.planned):
         mounting.open_sources(plan.planned)
     creation.phase("prepare")
     _bear(creation, plan, config)

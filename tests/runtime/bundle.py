@@ -21,72 +21,16 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNTIME = os.environ.get("RUNTIME", "pydock-runc")
 OWN = "RUNTIME" not in os.environ
-APPLETS = tuple(
-    [
-        "sh",
-        "cat",
-        "ls",
-        "mount",
-        "id",
-        "true",
-        "false",
-        "sleep",
-        "env",
-        "hostname",
-        "ps",
-        "grep",
-        "head",
-        "tail",
-        "wc",
-        "echo",
-        "mkdir",
-        "touch",
-        "rm",
-        "ln",
-        "stat",
-        "readlink",
-        "dd",
-        "tty",
-        "stty",
-        "umask",
-        "chmod",
-        "mknod",
-        "test",
-        "printf",
-        "sed",
-        "awk",
-        "tr",
-        "sort",
-        "pwd",
-        "df",
-        "ulimit",
-        "nproc",
-        "date",
-        "dmesg",
-        "ip",
-        "setsid",
-        "kill",
-    ]
-)
-CAPABILITIES = [
-    f"CAP_{name}"
-    for name in [
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FSETID",
-        "FOWNER",
-        "MKNOD",
-        "NET_RAW",
-        "SETGID",
-        "SETUID",
-        "SETFCAP",
-        "SETPCAP",
-        "NET_BIND_SERVICE",
-        "SYS_CHROOT",
-        "KILL",
-        "AUDIT_WRITE",
-    ]
-]
+_APPLETS = """
+    sh cat ls mount id true false sleep env hostname ps grep head tail wc echo mkdir touch rm ln stat readlink dd tty
+    stty umask chmod mknod test printf sed awk tr sort pwd df ulimit nproc date dmesg ip setsid kill chown
+"""
+_CAPABILITIES = """
+    CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL
+    AUDIT_WRITE
+"""
+APPLETS = _APPLETS.split()
+CAPABILITIES = [f"CAP_{name}" for name in _CAPABILITIES.split()]
 
 
 class Result(NamedTuple):
