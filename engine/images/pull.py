@@ -105,6 +105,8 @@ class Pull:
         collect(self._paths, unfinished=True)
 
     def _run(self) -> IndexEntry:
+        self._content.sweep()
+        self._layers.sweep()
         name = self._reference
         self._tell(f"{name.tag or name.digest}: Pulling from {name.path if name.domain == 'docker.io' else name.name}")
         repo_digest, digest, manifest = self._resolve()
