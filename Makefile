@@ -56,7 +56,7 @@ bench: $(VENV)/.dev
 	@$(SUDO) $(BIN)/python -m bench
 
 screenshots: $(VENV)/.dev
-	@$(SUDO) $(BIN)/python -m screenshots
+	@$(SUDO) $(BIN)/python screenshots/make.py
 
 clean:
 	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
