@@ -172,7 +172,10 @@ class JsonView(LineView):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        row = self.scroll_offset.y + event.y
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        row = self.scroll_offset.y + offset.y
         if row < len(self._rows):
             self._place(row)
             if event.chain == 2:

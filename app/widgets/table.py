@@ -125,6 +125,12 @@ class LiveTable(LineView):
         return self._rows
 
     @property
+    def visible_keys(self) -> list[str]:
+        """Keys of the rows in sight: what a caller with costly rows needs to keep fresh."""
+        top = self.scroll_offset.y
+        return [row.key for row in self._rows[top : top + self._page_rows]]
+
+    @property
     def cursor_row(self) -> int:
         """Position of the cursor; -1 without rows."""
         return self._index.get(self.cursor_key, -1)
@@ -291,12 +297,16 @@ class LiveTable(LineView):
         self._painted.clear()
 
     def on_click(self, event: events.Click) -> None:
-        if self._show_header and event.y == 0 and self._rows:
-            for column, x, width in self._placed:
-                if x <= event.x <= x + width and column.sortable:
-                    self.post_message(self.SortRequested(self, column.key))
+        offset = event.get_content_offset(self)
+        if offset is None or not self._rows:
             return
-        number = self.scroll_offset.y + event.y - self._show_header
+        if self._show_header and offset.y == 0:
+            for column, x, width in self._placed:
+                if x <= offset.x <= x + width and column.sortable:
+                    self.post_message(self.SortRequested(self, column.key))
+                    break
+            return
+        number = self.scroll_offset.y + offset.y - self._show_header
         if 0 <= number < len(self._rows):
             self._move_to(number)
             if event.ctrl:

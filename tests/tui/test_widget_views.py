@@ -111,6 +111,54 @@ async def test_clicks_choose_rows_and_sort_by_titles() -> None:
         assert "open c" in app.seen
 
 
+async def test_clicks_count_from_inside_the_border() -> None:
+    table = LiveTable(COLUMNS)
+    app = OneApp(table)
+    app.CSS = "LiveTable { border: round red; }"
+    async with app.run_test(size=(40, 10)) as pilot:
+        table.set_rows(make_rows("abc"))
+        await pilot.click(table, offset=(4, 3))
+        assert table.cursor_key == "b"
+        await pilot.click(table, offset=(4, 1))
+        await pilot.pause()
+        assert app.seen[-1] == "sort name"
+        assert table.visible_keys == ["a", "b", "c"]
+
+
+async def test_keys_without_a_search_belong_to_the_app() -> None:
+    view = LogView()
+    pressed: list[str] = []
+
+    class BoundApp(OneApp):
+        BINDINGS = [("n", "new", "new")]
+
+        def action_new(self) -> None:
+            pressed.append("n")
+
+    app = BoundApp(view)
+    async with app.run_test(size=(60, 6)) as pilot:
+        view.append([line(0, "text\n")])
+        view.focus()
+        await pilot.press("n")
+        assert pressed == ["n"]
+        await pilot.press("slash", "t", "enter", "n")
+        assert pressed == ["n"]
+
+
+async def test_dragging_selects_the_text_and_not_the_timestamps() -> None:
+    view = LogView()
+    app = OneApp(view)
+    async with app.run_test(size=(60, 6)) as pilot:
+        view.append([line(0, "first line\n"), line(1, "second \x1b[31mline\x1b[0m\n")])
+        view.timestamps = True
+        await pilot.pause()
+        await pilot.mouse_down(view, offset=(9 + 6, 0))
+        await pilot.hover(view, offset=(9 + 6, 1))
+        await pilot.mouse_up(view, offset=(9 + 6, 1))
+        await pilot.pause()
+        assert app.screen.get_selected_text() == "line\nsecond "
+
+
 async def test_a_thousand_rows_scroll_with_the_cursor() -> None:
     table = LiveTable(COLUMNS)
     async with OneApp(table).run_test(size=(40, 10)) as pilot:
