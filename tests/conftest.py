@@ -37,7 +37,7 @@ def pydock(toolbox_root: EngineRoot) -> Iterator[EngineRoot]:
     """`pydock.ok("run", …)` over the session's engine; every container is removed afterwards, and nothing may leak."""
     yield toolbox_root
     toolbox_root.remove_containers()
-    assert toolbox_root.leaks() == []
+    assert toolbox_root.settled_leaks() == []
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def fresh_root() -> Iterator[EngineRoot]:
     root = EngineRoot()
     yield root
     root.remove_containers()
-    leaks = root.leaks()
+    leaks = root.settled_leaks()
     root.close()
     assert leaks == []
 

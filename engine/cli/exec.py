@@ -47,7 +47,7 @@ def execute(context: Context, options: Parsed) -> int:
         return 0
     with session:
         # unlike docker's, our client passes signals on: ctrl-C must not leave the command behind
-        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=session.signal).join()
+        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=session.signal, patience=2).join()
     return exec_exit_code(name, outcome)
 
 

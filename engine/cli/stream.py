@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # a unix socket that polls writable takes at least three quarters of its buffer, some 150 KB; this never blocks
 CHUNK = 32 * 1024
 HOLD_MS = 600
-IMPATIENT = 3
+PATIENCE = 3
 
 _PROXIED = (
     signal.SIGINT,
@@ -60,6 +60,7 @@ class Stream:
 
     stdin: whether local input goes in. detach: the keys that leave (only read in a terminal session).
     signaller: sends a signal to the process; with a tty, or without a signaller, signals end this program.
+    patience: how many requests to end are passed on before this program leaves the process alone.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Stream:
         stdin: bool,
         detach: bytes = b"",
         signaller: Callable[[int], None] | None = None,
+        patience: int = PATIENCE,
         stdout: bool = True,
         stderr: bool = True,
     ) -> None:
@@ -77,6 +79,7 @@ class Stream:
         self._matcher = DetachMatcher(detach) if detach and session.tty else None
         self._signaller = None if session.tty else signaller
         self._targets = {"stdout": 1 if stdout else -1, "stderr": 2 if stderr else -1, "replay": 1}
+        self._patience = patience
         self._asked = 0
         self._wake_fd = -1
 
@@ -184,8 +187,8 @@ class Stream:
             else:
                 if number in (signal.SIGINT, signal.SIGTERM):
                     self._asked += 1
-                if self._asked >= IMPATIENT:
-                    sys.stderr.write("pydock: asked three times to end; leaving, the container runs on\n")
+                if self._asked >= self._patience:
+                    sys.stderr.write(f"pydock: asked {self._asked} times to end; leaving, the process runs on\n")
                     return Outcome(SIGNALLED, 128 + number)
                 try:
                     self._signaller(number)

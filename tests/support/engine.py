@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYDOCK = (sys.executable, "-c", "from engine.cli.main import main; main()")
 TIMEOUT_S = 60
+SETTLE_S = 5
 
 
 class EngineRoot:
@@ -87,6 +88,15 @@ class EngineRoot:
         found += [f"container folder {name}" for name in sorted(ids)]
         found += [f"process {pid}: {line}" for pid, line in self._processes() if "zygote/main.py" not in line]
         return found
+
+    def settled_leaks(self) -> list[str]:
+        """What is still there after a moment: a shim tells the end of its container before it is gone itself."""
+        end = time.monotonic() + SETTLE_S
+        while leaks := self.leaks():
+            if time.monotonic() > end:
+                return leaks
+            time.sleep(0.02)
+        return []
 
     def close(self) -> None:
         """Remove all: containers, the zygote, mounts, files. Safe to call twice."""
