@@ -25,10 +25,16 @@ class Feeder:
 
     def add(self, data: bytes, *, replay: bool = False) -> None:
         """Queue output. The answers to questions in a replay are thrown away: they were given long ago."""
-        for start in range(0, len(data), PIECE):
-            self._pieces.append((data[start : start + PIECE], replay))
         self.backlog += len(data)
         self._was_high = self._was_high or self.backlog > BACKLOG_HIGH
+        # A pseudo-terminal hands out 4 KiB at a time; joined, they cost an eighth of the calls.
+        if self._pieces and len(data) <= PIECE:
+            last, last_replay = self._pieces[-1]
+            if last_replay == replay and len(last) + len(data) <= PIECE:
+                self._pieces[-1] = (last + data, replay)
+                return
+        for start in range(0, len(data), PIECE):
+            self._pieces.append((data[start : start + PIECE], replay))
 
     def parse(self, emulator: Emulator, budget_s: float) -> bytes:
         """Feed the emulator until nothing waits or the time is over (at least one piece); returns its answers."""

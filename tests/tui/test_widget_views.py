@@ -114,8 +114,9 @@ async def test_clicks_choose_rows_and_sort_by_titles() -> None:
 async def test_clicks_count_from_inside_the_border() -> None:
     table = LiveTable(COLUMNS)
     app = OneApp(table)
-    app.CSS = "LiveTable { border: round red; }"
     async with app.run_test(size=(40, 10)) as pilot:
+        table.styles.border = ("round", "red")
+        await pilot.pause()
         table.set_rows(make_rows("abc"))
         await pilot.click(table, offset=(4, 3))
         assert table.cursor_key == "b"
