@@ -36,14 +36,17 @@ class LogFile:
         except FileNotFoundError:
             return 0
 
-    def lines(self) -> Iterator[LogLine]:
-        """The whole records behind the position. Damaged ones, as a power cut leaves them, are passed over."""
+    def lines(self, end: int | None = None) -> Iterator[LogLine]:
+        """The whole records from the position to `end` (None: all that is there when it is reached).
+
+        Damaged ones, as a power cut leaves them, are passed over.
+        """
         second, second_ns = "", 0
         try:
             with open(self.path, "rb") as file:
                 file.seek(self.position)
                 for raw in file:
-                    if not raw.endswith(b"\n"):
+                    if not raw.endswith(b"\n") or (end is not None and self.position >= end):
                         return
                     self.position += len(raw)
                     try:
@@ -58,11 +61,11 @@ class LogFile:
         except FileNotFoundError:
             return
 
-    def skip_to_tail(self, count: int) -> int:
-        """Move the position to `count` lines before the end; returns how many lines are missing to that."""
+    def skip_to_tail(self, count: int, end: int) -> int:
+        """Move the position to `count` lines before `end`; returns how many lines are missing to that."""
         try:
             with open(self.path, "rb") as file:
-                position = file.seek(0, os.SEEK_END)
+                position = end
                 if count <= 0:
                     self.position = position
                     return 0

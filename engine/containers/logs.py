@@ -45,12 +45,13 @@ def _all(
     paths: Paths, container: Container, follow: bool, tail: int | None, cancelled: Callable[[], bool] | None
 ) -> Iterator[LogLine]:
     files = log_file.files(paths.log(container.id))
+    ends = [file.size() for file in files]  # what comes while this reads is for the follower
     if tail is not None:
         missing = tail
-        for file in reversed(files):
-            missing = file.skip_to_tail(missing)
-    for file in files:
-        yield from file.lines()
+        for file, end in zip(reversed(files), reversed(ends), strict=True):
+            missing = file.skip_to_tail(missing, end)
+    for file, end in zip(files, ends, strict=True):
+        yield from file.lines(end)
     if follow:
         yield from _follow(paths, container, files[-1], cancelled)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 
 from runtime.errors import ExecFailed
 
@@ -26,11 +27,11 @@ DRAIN_S = 0.2
 
 
 class _Exec:
-    def __init__(self, exec_id: str, command: list[str], pid: int, stdio: Stdio) -> None:
+    def __init__(self, exec_id: str, command: list[str], pid: int, pidfd: int, stdio: Stdio) -> None:
         self.id = exec_id
         self.command = command
         self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
+        self.pidfd = pidfd
         self.stdio = stdio
 
 
@@ -63,13 +64,15 @@ class Execs:
         finally:
             for fd in theirs or ():
                 os.close(fd)
+        pidfd = os.pidfd_open(started.pid)
+        kill = partial(_kill, pidfd)
         if tty:
-            stdio = Stdio(supervisor.loop, master_fd=started.console_fd)
+            stdio = Stdio(supervisor.loop, master_fd=started.console_fd, kill=kill)
             if body.get("rows") and body.get("columns"):
                 stdio.resize(int(body["rows"]), int(body["columns"]))
         else:
-            stdio = Stdio(supervisor.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2])
-        entry = _Exec(exec_id, list(process["args"]), started.pid, stdio)
+            stdio = Stdio(supervisor.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], kill=kill)
+        entry = _Exec(exec_id, list(process["args"]), started.pid, pidfd, stdio)
         self._running[exec_id] = entry
         supervisor.loop.watch(entry.pidfd, READ, lambda _events: self._reap(entry))
         client.send_json(frames.REPLY, {"exec_id": exec_id, "pid": entry.pid, "tty": tty})
@@ -128,3 +131,10 @@ class Execs:
     def _finish(self, entry: _Exec, end: Exit) -> None:
         entry.stdio.finish(end.code)
         self._supervisor.ledger.tell(("exec_die", {"execID": entry.id, "exitCode": str(end.code)}))
+
+
+def _kill(pidfd: int, number: int) -> None:
+    try:
+        signal.pidfd_send_signal(pidfd, number)
+    except (OSError, ValueError):  # it has ended, or there is no such signal
+        pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from runtime.kernel import calls, constants, mounts
 
-from ..snapshots import overlay
+from ..snapshots import rootfs
 from ..volumes.copyup import copy_up
 
 TYPE_CHECKING = False
@@ -34,12 +34,13 @@ class Rootfs:
         """Mount once for all restarts, and fill new volumes from it."""
         if self._mounted:
             return
-        overlay.mount(self._bundle, self._plan.lower_dirs)
+        # With --rm nobody will ask for the writable layer after a power cut: it need not be synced.
+        rootfs.mount(self._bundle, self._plan.lower_dirs, volatile=self._plan.auto_remove)
         self._mounted = True
         for volume in self._plan.copy_ups:
             copy_up(f"{self._bundle}/rootfs", volume.target, volume.volume_path)
 
     def unmount(self) -> None:
         if self._mounted:
-            overlay.unmount(self._bundle)
+            rootfs.unmount(self._bundle)
             self._mounted = False

@@ -30,7 +30,10 @@ STDIN_BACKLOG_BYTES = 1 << 20
 
 
 class Stdio:
-    """Owns the descriptors given to it: the pty master, or the near ends of the pipes (-1: none)."""
+    """Owns the descriptors given to it: the pty master, or the near ends of the pipes (-1: none).
+
+    `sink` takes all output before anyone else; `kill` sends a signal that a client asks for.
+    """
 
     def __init__(
         self,
@@ -41,11 +44,13 @@ class Stdio:
         stdout_fd: int = -1,
         stderr_fd: int = -1,
         sink: Callable[[str, bytes], None] | None = None,
+        kill: Callable[[int], None],
     ) -> None:
         self.tty = master_fd >= 0
         self.clients: list[Client] = []
         self._loop = loop
         self._sink = sink
+        self._kill = kill
         self._master_fd = master_fd
         self._stdin_fd = master_fd if self.tty else stdin_fd
         self._stdin = bytearray()
@@ -205,6 +210,8 @@ class Stdio:
         elif kind == frames.EOF:
             self._stdin_ends = True
             self._write_stdin()
+        elif kind == frames.SIGNAL and len(payload) == 1:
+            self._kill(payload[0])
         elif kind == frames.RESIZE and len(payload) == frames.SIZE.size:
             self.resize(*frames.SIZE.unpack(payload))
 

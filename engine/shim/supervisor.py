@@ -123,11 +123,13 @@ class Supervisor:
                 os.close(fd)
         self._open_log()
         if plan.tty:
-            self.stdio = Stdio(self.loop, master_fd=self.container.console_fd, sink=self._sink())
+            self.stdio = Stdio(self.loop, master_fd=self.container.console_fd, sink=self._sink(), kill=self._kill)
             if plan.rows and plan.columns:
                 self.stdio.resize(plan.rows, plan.columns)
         else:
-            self.stdio = Stdio(self.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], sink=self._sink())
+            self.stdio = Stdio(
+                self.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], sink=self._sink(), kill=self._kill
+            )
         if plan.network != "host":
             with phases.step("network"):
                 network.loopback(self.container.pid)
@@ -202,6 +204,13 @@ class Supervisor:
         else:
             self.ledger.change(failed, release_network=True)
         self._clear()
+
+    def _kill(self, number: int) -> None:
+        if self.container and self.ended is None:
+            try:
+                self.container.kill(number)
+            except (RuntimeFault, OSError):  # it ended this very moment, or there is no such signal
+                pass
 
     def _reap(self) -> None:
         container = self.container

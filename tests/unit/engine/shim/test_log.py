@@ -76,7 +76,7 @@ def test_tail_is_exact(tmp_path: Path, count: int) -> None:
     log.write("stdout", b"".join(b"%d\n" % number for number in range(10_000)))
     log.close()
     file = log_file.LogFile(path)
-    missing = file.skip_to_tail(count)
+    missing = file.skip_to_tail(count, file.size())
     assert [line.text for line in file.lines()] == [f"{n}\n" for n in range(max(0, 10_000 - count), 10_000)]
     assert missing == max(0, count - 10_000)
 
@@ -98,3 +98,16 @@ def test_a_torn_record_is_passed_over(tmp_path: Path) -> None:
     log.write("stdout", b"b\n")
     log.close()
     assert [line.text for line in log_file.LogFile(str(path)).lines()] == ["a\n", "b\n"]
+
+
+def test_a_tail_ends_where_the_log_ended_when_it_was_asked_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "log.json")
+    log = LogWriter(path)
+    log.write("stdout", b"1\n2\n3\n")
+    file = log_file.LogFile(path)
+    end = file.size()
+    log.write("stdout", b"4\n")
+    log.close()
+    assert file.skip_to_tail(2, end) == 0
+    assert [line.text for line in file.lines(end)] == ["2\n", "3\n"]
+    assert [line.text for line in file.lines()] == ["4\n"]

@@ -108,7 +108,7 @@ def _run(loop: Loop, seconds: float, until: Callable[[], object]) -> None:
 
 def test_a_terminal_replays_to_a_late_client_and_types_for_it(loop: Loop) -> None:
     master, slave = pty.openpty()
-    stdio = Stdio(loop, master_fd=master)
+    stdio = Stdio(loop, master_fd=master, kill=lambda _number: None)
     os.write(slave, b"before\n")
     _run(loop, 5, lambda: b"before" in stdio._replay.bytes())  # type: ignore[union-attr]
     client, session = _client(loop)
@@ -139,7 +139,7 @@ def test_a_terminal_replays_to_a_late_client_and_types_for_it(loop: Loop) -> Non
 def test_a_slow_watcher_does_not_hold_the_process_up_and_is_told(loop: Loop) -> None:
     ours, theirs = near_and_far(tty=False, open_stdin=False)
     assert theirs
-    stdio = Stdio(loop, stdout_fd=ours[1], stderr_fd=ours[2])
+    stdio = Stdio(loop, stdout_fd=ours[1], stderr_fd=ours[2], kill=lambda _number: None)
     client, session = _client(loop)
     stdio.attach(client)
     os.set_blocking(theirs[1], False)
@@ -172,7 +172,7 @@ def test_a_slow_watcher_does_not_hold_the_process_up_and_is_told(loop: Loop) -> 
 def test_the_foreground_client_loses_nothing_however_slow(loop: Loop) -> None:
     ours, theirs = near_and_far(tty=False, open_stdin=False)
     assert theirs
-    stdio = Stdio(loop, stdout_fd=ours[1], stderr_fd=ours[2])
+    stdio = Stdio(loop, stdout_fd=ours[1], stderr_fd=ours[2], kill=lambda _number: None)
     client, session = _client(loop)
     stdio.attach(client, foreground=True)
     os.set_blocking(theirs[1], False)
@@ -202,7 +202,7 @@ def test_the_foreground_client_loses_nothing_however_slow(loop: Loop) -> None:
 def test_end_of_standard_input_reaches_the_process_after_all_of_it(loop: Loop) -> None:
     ours, theirs = near_and_far(tty=False, open_stdin=True)
     assert theirs
-    stdio = Stdio(loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2])
+    stdio = Stdio(loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], kill=lambda _number: None)
     client, session = _client(loop)
     stdio.attach(client)
     session.send(b"y" * 50_000)
