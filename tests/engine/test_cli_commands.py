@@ -149,7 +149,6 @@ def test_exec(loop: EngineRoot) -> None:
     wait_until("the detached command", lambda: loop.pydock("exec", "loop", "cat", "/tmp/done").stdout == "done\n")
 
 
-@pytest.mark.xfail(reason="shims do not pass signals on to exec processes yet", strict=False, run=False)
 def test_interrupted_exec_takes_its_command_with_it(loop: EngineRoot) -> None:
     running = loop.popen("exec", "loop", "sh", "-c", "echo ready; exec sleep 4321")
     assert running.stdout is not None
