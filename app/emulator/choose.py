@@ -26,7 +26,7 @@ def new_emulator(rows: int, columns: int, *, scrollback_bytes: int = 10 << 20) -
 
             return BittEmulator(rows, columns, scrollback_bytes=scrollback_bytes)
         except ImportError:
-            raise NoEmulator(f"no terminal core: {unavailable}; pip install bittty") from unavailable
+            raise NoEmulator(f"no terminal core: {unavailable}; install the extra 'musl' (bittty)") from unavailable
 
 
 def preload() -> None:
