@@ -24,8 +24,10 @@ def is_sealed() -> bool:
     return bool(os.statvfs(_EXECUTABLE).f_flag & os.ST_RDONLY)
 
 
-def ensure_sealed() -> None:
-    """Go on sealed: returns at once in a process that is, else re-executes it with the same arguments.
+def ensure_sealed(arguments: list[str] | None = None) -> None:
+    """Go on sealed: returns at once in a process that is, else re-executes it.
+
+    `arguments` are the interpreter's for that, by default those it was started with.
 
     For processes that have not opened, spawned or threaded anything yet. Where the kernel refuses (no root, or
     older than 5.12) the process goes on as it is; init is not dumpable in any case.
@@ -33,7 +35,7 @@ def ensure_sealed() -> None:
     if os.environ.pop(_MARK, None) is not None or is_sealed():
         return
     try:
-        reexec_sealed(list(sys.orig_argv[1:]))
+        reexec_sealed(list(sys.orig_argv[1:]) if arguments is None else arguments)
     except OSError:
         return
 

@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         if verb in _SEALED and arguments is None:
             from ..seal import ensure_sealed
 
-            ensure_sealed()
+            ensure_sealed(["-IS", f"{os.path.dirname(os.path.abspath(__file__))}/sealed.py", *words])
         return _run_verb(verb, options.arguments[1:], context)
     except UsageError as error:
         reporter.error(str(error), f"See {PROGRAM} --help.")

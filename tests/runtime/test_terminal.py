@@ -91,7 +91,7 @@ def test_run_in_a_terminal_carries_both_ways(bundle: Bundle) -> None:
     pid, master = pty.fork()
     if pid == 0:
         arguments = bundle.command("run", "--bundle", str(bundle.path), bundle.id)
-        os.execve(arguments[0], arguments, {**os.environ, "PYTHONPATH": os.getcwd()})
+        os.execvpe(arguments[0], arguments, {**os.environ, "PYTHONPATH": os.getcwd()})
     ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 60, 0, 0))
     os.write(master, b"typed\r")
     out = read_until_hangup(master)
