@@ -60,13 +60,15 @@ class Container:
         systemd_cgroup: bool = False,
         use_cgroup: bool = True,
         parent_death_signal: int = 0,
+        check_program: bool = False,
         on_phase: PhaseObserver | None = None,
     ) -> Container:
         """Make the container; its init waits for `start`.
 
         `spec` is a parsed config.json, else it is read from the bundle. `stdio` are the descriptors that become the
         program's 0, 1 and 2 (default: the caller's). A process.terminal needs `want_console` or `console_socket`.
-        `parent_death_signal` is sent to the program when its creator dies. `on_phase` gets every step's name, start
+        `parent_death_signal` is sent to the program when its creator dies. With `check_program` one that does not
+        exist is refused here (ExecFailed) and not only by `start`. `on_phase` gets every step's name, start
         (ns since the epoch) and length (ns). On any failure nothing is left behind.
         """
         request = creation.Request(
@@ -83,6 +85,7 @@ class Container:
             systemd_cgroup=systemd_cgroup,
             use_cgroup=use_cgroup,
             parent_death_signal=parent_death_signal,
+            check_program=check_program,
             on_phase=on_phase,
         )
         check_id(container_id)

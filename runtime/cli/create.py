@@ -78,6 +78,7 @@ def create(
         no_new_keyring=options.switch("no-new-keyring"),
         systemd_cgroup=context.systemd_cgroup,
         use_cgroup=context.use_cgroup,
+        check_program=True,
     )
     for warning in container.warnings:
         context.reporter.warning(warning)

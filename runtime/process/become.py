@@ -105,6 +105,17 @@ class Program:
         verify_directory(process["cwd"])
         calls.prctl(k.PR_SET_PDEATHSIG, self.parent_death_signal)
 
+    def check(self) -> None:
+        """Raise ExecFailed when the program is not there, or nothing that can be executed."""
+        name = self.process["args"][0]
+        path = find_program(name, self.process.get("env") or [])
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            raise exec_failed(name, error.errno or 0) from error
+        if not stat.S_ISREG(mode) or not mode & 0o111:
+            raise exec_failed(name, errno.EACCES)
+
     def execute(self, before: bytes, status_fd: int) -> None:
         """Become the program; returns only by raising ExecFailed or SetupFailed.
 

@@ -40,6 +40,7 @@ class Request:
 
     __slots__ = (
         "bundle",
+        "check_program",
         "config_file",
         "console_socket",
         "no_new_keyring",
@@ -208,6 +209,7 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
             console_socket_fd=console_socket_fd,
             container_id=creation.directory.container_id,
             entry_fds=entry_fds,
+            check_program=request.check_program,
         )
         creation.pid = give_birth(plan, init, ours, theirs, cgroup_fd)
         creation.phase("namespaces")

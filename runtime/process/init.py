@@ -55,6 +55,7 @@ class Init:
         console_socket_fd: int,
         container_id: str,
         entry_fds: list[int],
+        check_program: bool,
     ) -> None:
         self._plan = plan
         self._channel = channel
@@ -64,6 +65,7 @@ class Init:
         self._console_socket_fd = console_socket_fd
         self._id = container_id
         self._entry_fds = entry_fds
+        self._check_program = check_program
         self._pid = 0
         self._in_cgroup = False
         self._slave_fd = -1
@@ -206,6 +208,8 @@ class Init:
             terminal.take_control(self._slave_fd)
         if plan.program is not None:
             plan.program.prepare()
+            if self._check_program:
+                plan.program.check()
         self._begin("wait")
 
     def _start(self, fifo_fd: int) -> None:

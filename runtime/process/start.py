@@ -24,51 +24,48 @@ _END_TIMEOUT_MS = 5000
 
 def release(directory: StateDirectory, pid: int) -> None:
     """Let init execute its program; returns when it has, raises what it says otherwise."""
-    fifo_fd = os.open(FIFO_NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory.fd)
+    # While init still waits: once let go it may end, and be reaped by its parent, at any moment.
+    pidfd = os.pidfd_open(pid)
     try:
-        said = _listen(fifo_fd, pid)
+        fifo_fd = os.open(FIFO_NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory.fd)
+        try:
+            said = _listen(fifo_fd, pidfd)
+        finally:
+            os.close(fifo_fd)
+        if said != EXECUTING:
+            _await_end(pidfd)
     finally:
-        os.close(fifo_fd)
+        os.close(pidfd)
     os.unlink(FIFO_NAME, dir_fd=directory.fd)
     failure = said[len(EXECUTING) :] if said.startswith(EXECUTING) else said
     if failure:
-        _await_end(pid)
         raise messages.parse_failure(failure)
     if not said:
         raise SetupFailed("the container's first process was killed before it could execute its program")
 
 
-def _listen(fifo_fd: int, pid: int) -> bytes:
+def _listen(fifo_fd: int, pidfd: int) -> bytes:
     """All that init writes until it closes the fifo or dies."""
     said = b""
-    pidfd = os.pidfd_open(pid)
-    try:
-        poller = select.poll()
-        poller.register(fifo_fd, select.POLLIN)
-        poller.register(pidfd, select.POLLIN)
-        while True:
-            ready = {fd for fd, _events in poller.poll()}
-            if fifo_fd in ready:
-                try:
-                    chunk = os.read(fifo_fd, _CHUNK)
-                except BlockingIOError:
-                    continue
-                if not chunk:
-                    return said
-                said += chunk
-            elif pidfd in ready:
+    poller = select.poll()
+    poller.register(fifo_fd, select.POLLIN)
+    poller.register(pidfd, select.POLLIN)
+    while True:
+        ready = {fd for fd, _events in poller.poll()}
+        if fifo_fd in ready:
+            try:
+                chunk = os.read(fifo_fd, _CHUNK)
+            except BlockingIOError:
+                continue
+            if not chunk:
                 return said
-    finally:
-        os.close(pidfd)
+            said += chunk
+        elif pidfd in ready:
+            return said
 
 
-def _await_end(pid: int) -> None:
+def _await_end(pidfd: int) -> None:
     """Until init, which has said its last, is gone or a zombie: the container is then stopped for everyone."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
     poller = select.poll()
     poller.register(pidfd, select.POLLIN)
     poller.poll(_END_TIMEOUT_MS)
-    os.close(pidfd)

@@ -20,11 +20,10 @@ EXPENSIVE = _EXPENSIVE.split()
     "verb", ["create", "run", "execute", "start", "state", "kill", "delete", "list", "pause", "update"]
 )
 def test_a_verb_loads_nothing_expensive(verb: str) -> None:
-    code = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import runtime.cli.main, runtime.cli.{verb}; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert set(loaded) & set(EXPENSIVE) == set()
+    modules = f"runtime.cli.main, runtime.cli.{verb}"
+    code = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import {modules}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & set(EXPENSIVE) == set()
 
 
 def test_the_runtime_imports_neither_engine_nor_app() -> None:
