@@ -77,8 +77,18 @@ class RestartPolicy(Record):
     maximum_retries: int = 0
 
 
+class NetworkAttachment(Record):
+    """What is asked of a container's place in one network: a fixed IPv4 address, a MAC, further names there."""
+
+    network: str
+    address: str = ""
+    mac: str = ""
+    aliases: tuple[str, ...] = ()
+
+
 class CreateRequest(Record):
-    """All that `create` can be asked for. None for command and entrypoint means the image's own."""
+    """All that `create` can be asked for. None for command and entrypoint means the image's own. `network` is a mode or
+    a network's name; `networks`, unless None, says all networks and what is asked of each, `network` among them."""
 
     image: str
     name: str = ""
@@ -101,6 +111,7 @@ class CreateRequest(Record):
     cap_drop: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
     network: str = "bridge"
+    networks: tuple[NetworkAttachment, ...] | None = None
     ports: tuple[PortMapping, ...] = ()
     publish_all: bool = False
     dns: tuple[str, ...] = ()
@@ -141,7 +152,8 @@ class ExecRequest(Record):
 
 class Endpoint(Record):
     """A container's place in one network; `ports` have their host ports decided. `interface`: its name inside
-    the container. `internal`: no way out of the network."""
+    the container. `internal`: no way out of the network. `default_route`: the way out of the container leads here,
+    and its ports are published here. `isolated`: its neighbours are out of reach. `mtu` 0 is the kernel's own."""
 
     network: str
     network_id: str = ""
@@ -153,6 +165,11 @@ class Endpoint(Record):
     gateway: str = ""
     mac: str = ""
     ports: tuple[PortMapping, ...] = ()
+    aliases: tuple[str, ...] = ()
+    default_route: bool = True
+    isolated: bool = False
+    masquerade: bool = True
+    mtu: int = 0
 
 
 class Phase(Record):
@@ -245,7 +262,8 @@ class Removed(Record):
 
 
 class Network(Record):
-    """A network. `driver`: bridge, host, none."""
+    """A network. `driver`: bridge, host, none. `ip_range`: the part of the subnet that addresses are taken from, ""
+    for all of it. `options`: the driver's, by Docker's names."""
 
     id: str
     name: str
@@ -256,6 +274,8 @@ class Network(Record):
     internal: bool = False
     labels: dict[str, str] = {}
     created_ns: int = 0
+    ip_range: str = ""
+    options: dict[str, str] = {}
 
 
 class Volume(Record):

@@ -10,7 +10,7 @@ from .files import HOST_GATEWAY, split_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..models import CreateRequest, PortMapping
+    from ..models import CreateRequest, NetworkAttachment, PortMapping
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 
@@ -22,6 +22,8 @@ def check_network(request: CreateRequest) -> None:
         _check_joined(request)
     elif not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", mode, re.ASCII):
         raise InvalidRequest(f'invalid network mode "{mode}"')
+    for attachment in request.networks or ():
+        check_attachment(attachment)
     seen: set[tuple[str, int, str]] = set()
     for port in request.ports:
         _check_port(port)
@@ -52,6 +54,29 @@ def is_address(text: str) -> bool:
             continue
         return True
     return False
+
+
+def check_attachment(attachment: NetworkAttachment) -> None:
+    """Raise InvalidRequest for an address, MAC or alias that is none."""
+    name = attachment.network
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", name, re.ASCII):
+        raise InvalidRequest(f'invalid network name "{name}"')
+    if attachment.address:
+        try:
+            socket.inet_pton(socket.AF_INET, attachment.address)
+        except (OSError, ValueError) as error:
+            raise InvalidRequest(f"invalid IPv4 address: {attachment.address}") from error
+    if attachment.mac:
+        octets = re.fullmatch(
+            r"([0-9a-f]{2})(?:([:-])[0-9a-f]{2})(?:\2[0-9a-f]{2}){4}", attachment.mac, re.I | re.ASCII
+        )
+        if not octets:
+            raise InvalidRequest(f"{attachment.mac} is not a valid mac address", hint="Write it as 02:42:ac:11:00:02.")
+        if int(octets[1], 16) & 1:
+            raise InvalidRequest(f"{attachment.mac} is the mac address of a group, not of one interface")
+    for alias in attachment.aliases:
+        if not re.fullmatch(r"[^\s]{1,253}", alias):
+            raise InvalidRequest(f'invalid network alias "{alias}"')
 
 
 def _check_joined(request: CreateRequest) -> None:

@@ -113,6 +113,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "ls": ("network", "network ls"),
         "list": ("network", "network ls"),
         "inspect": ("inspect", "network inspect"),
+        "create": ("network", "network create"),
+        "rm": ("network_remove", "network rm"),
+        "remove": ("network_remove", "network rm"),
+        "prune": ("network_remove", "network prune"),
     },
     "volume": {
         "create": ("volume", "volume create"),

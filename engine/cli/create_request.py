@@ -6,6 +6,7 @@ from ..models import CreateRequest, Device, Resources, RestartPolicy, Ulimit
 from .environment import read_environment, read_labels
 from .errors import UsageError
 from .mounts import parse_mount, parse_tmpfs, parse_volume
+from .network_options import read_networks
 from .ports import parse_ports
 from .units import parse_size
 
@@ -19,7 +20,7 @@ RESTART_POLICIES = ("no", "on-failure", "always", "unless-stopped")
 def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
     """The request; raises `UsageError` (or `InvalidRequest`) for what cannot be meant."""
     image, *command = options.arguments
-    network = options.text("net") or options.text("network")
+    network, networks = read_networks(options)
     request = CreateRequest(
         image=image,
         name=options.text("name"),
@@ -42,6 +43,7 @@ def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
         cap_drop=_words(options.many("cap-drop")),
         security_opt=tuple(_security_option(text) for text in options.many("security-opt")),
         network=network,
+        networks=networks,
         ports=parse_ports(options.many("publish")),
         publish_all=options.flag("publish-all"),
         dns=options.many("dns"),

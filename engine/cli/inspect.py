@@ -57,13 +57,12 @@ def inspect(context: Context, options: Parsed, kinds: tuple[str, ...] = KINDS) -
 
 
 def _look_up(engine: Engine, name: str, kinds: tuple[str, ...], with_size: bool) -> dict[str, Any]:
-    from .network import network_json
     from .volume import volume_json
 
     readers: dict[str, Callable[[str], dict[str, Any]]] = {
         "container": engine.containers.inspect,
         "image": engine.images.inspect,
-        "network": lambda name: network_json(engine, name),
+        "network": engine.networks.inspect,
         "volume": lambda name: volume_json(engine, name),
     }
     last: EngineError = NotFound(f"no such object: {name}")

@@ -1,17 +1,17 @@
-"""`pydock network ls`, and docker's shape of a network."""
+"""`pydock network create, ls`."""
 
 from __future__ import annotations
 
+from ..networks.driver_options import KNOWN
+from .environment import read_labels
+from .errors import UsageError
 from .filters import matches_labels, parse_filters
 from .listing import labels_text, print_rows
 from .options import Command, flag, many, text
-from .units import local_time, rfc3339
+from .units import local_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ..engine import Engine
     from .context import Context
     from .options import Parsed
 
@@ -26,36 +26,29 @@ HEADINGS = {
 }
 
 
-def network_json(engine: Engine, name: str) -> dict[str, Any]:
-    """docker's shape of a network, with the containers that are in it now."""
-    network = engine.networks.get(name)
-    members = {}
-    for container in engine.containers.list():
-        for endpoint in container.endpoints:
-            if endpoint.network == network.name:
-                members[container.id] = {
-                    "Name": container.name,
-                    "EndpointID": "",
-                    "MacAddress": endpoint.mac,
-                    "IPv4Address": f"{endpoint.address}/{endpoint.prefix_length}" if endpoint.address else "",
-                    "IPv6Address": "",
-                }
-    config = [{"Subnet": network.subnet, "Gateway": network.gateway}] if network.subnet else []
-    return {
-        "Name": network.name,
-        "Id": network.id,
-        "Created": rfc3339(network.created_ns),
-        "Scope": "local",
-        "Driver": network.driver,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": None, "Config": config},
-        "Internal": network.internal,
-        "Attachable": False,
-        "Ingress": False,
-        "Containers": members,
-        "Options": {"com.docker.network.bridge.name": network.bridge} if network.bridge else {},
-        "Labels": dict(network.labels),
-    }
+def _create(context: Context, options: Parsed) -> int:
+    network = context.engine.networks.create(
+        options.arguments[0],
+        driver=options.text("driver"),
+        subnet=options.text("subnet"),
+        gateway=options.text("gateway"),
+        ip_range=options.text("ip-range"),
+        internal=options.flag("internal"),
+        labels=read_labels(options.many("label"), ()),
+        options=_driver_options(options),
+    )
+    print(network.id)
+    return 0
+
+
+def _driver_options(options: Parsed) -> dict[str, str]:
+    found = {}
+    for given in options.many("opt"):
+        key, equals, value = given.partition("=")
+        if not key or not equals:
+            raise UsageError(f'invalid argument "{given}" for "-o, --opt" flag: written as KEY=VALUE', "network create")
+        found[key] = value
+    return found
 
 
 def _list(context: Context, options: Parsed) -> int:
@@ -87,6 +80,23 @@ def _list(context: Context, options: Parsed) -> int:
 
 
 COMMANDS = {
+    "network create": Command(
+        "network create",
+        "NETWORK",
+        "Create a network",
+        _create,
+        (
+            text("-d, --driver", "DRIVER", "Driver to manage the network: bridge", default="bridge"),
+            text("--gateway", "ADDRESS", "IPv4 gateway for the subnet"),
+            flag("--internal", "Restrict external access to the network"),
+            text("--ip-range", "RANGE", "Give containers addresses from this part of the subnet"),
+            many("--label", "KEY=VALUE", "Set metadata on a network"),
+            many("-o, --opt", "KEY=VALUE", f"Driver options: {', '.join(KNOWN)}"),
+            text("--subnet", "SUBNET", "Subnet in CIDR format, such as 172.28.0.0/16"),
+        ),
+        minimum=1,
+        maximum=1,
+    ),
     "network ls": Command(
         "network ls",
         "",
@@ -100,5 +110,5 @@ COMMANDS = {
         ),
         maximum=0,
         aliases=("network list",),
-    )
+    ),
 }

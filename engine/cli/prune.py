@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def prune_containers(context: Context, options: Parsed) -> int:
     filters = parse_filters(options.many("filter"), ("label", "until"), "container prune")
-    if not options.flag("force") and not _confirmed("This will remove all stopped containers."):
+    if not options.flag("force") and not confirmed("This will remove all stopped containers."):
         return 1
     engine = context.engine
     until_ns = max((parse_time(value, "--filter until") for value in filters.get("until", ())), default=0)
@@ -45,7 +45,8 @@ def prune_containers(context: Context, options: Parsed) -> int:
     return 0
 
 
-def _confirmed(warning: str) -> bool:
+def confirmed(warning: str) -> bool:
+    """Whether the person at the terminal says yes."""
     sys.stderr.write(f"WARNING! {warning}\nAre you sure you want to continue? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

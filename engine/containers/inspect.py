@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ..bundle import process
+from ..networks.networks import endpoint_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,13 +159,16 @@ def _config(container: Container, request: CreateRequest, image: ImageConfig | N
 
 def _network_settings(container: Container) -> dict[str, Any]:
     endpoints = container.endpoints
-    networks = {
+    networks: dict[str, dict[str, Any]] = {
         endpoint.network: {
             "IPAddress": endpoint.address,
             "IPPrefixLen": endpoint.prefix_length,
             "Gateway": endpoint.gateway,
             "MacAddress": endpoint.mac,
-            "Aliases": [container.name],
+            "Aliases": list(endpoint.aliases) or None,
+            "DNSNames": [container.name, *endpoint.aliases, container.id[:12]],
+            "NetworkID": endpoint.network_id,
+            "EndpointID": endpoint_id(container.id, endpoint.network_id) if endpoint.network_id else "",
         }
         for endpoint in endpoints
     } or {container.network: {"IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": "", "Aliases": None}}

@@ -42,11 +42,20 @@ class HostLock:
         os.close(self._fd)
 
 
-def claim(host: Netlink, network: Network, root: str, *, in_use: bool, automatic: bool) -> Network:
+def claim(
+    host: Netlink,
+    network: Network,
+    root: str,
+    *,
+    in_use: bool,
+    automatic: bool,
+    reserved: list[tuple[int, int]] | None = None,
+) -> Network:
     """Make sure of the bridge, under the HostLock; the network as it then is.
 
     `in_use`: containers of ours are on it, so it must stay as it is. `automatic`: name and subnet may be chosen
-    anew. Raises Conflict when another has what this network must have.
+    anew, beside the subnets `reserved` for others of ours. Raises Conflict when another has what this
+    network must have.
     """
     told = links.alias(network.id, root)
     link = host.link(network.bridge) if network.bridge else None
@@ -69,7 +78,7 @@ def claim(host: Netlink, network: Network, root: str, *, in_use: bool, automatic
                     f"the subnet {network.subnet} of network {network.name} is in use on this host",
                     hint="ip route shows by which interface.",
                 )
-            subnet = _free_subnet(busy)
+            subnet = _free_subnet([*busy, *(reserved or ())])
             network = network.replace(subnet=subnet, gateway=ipam.gateway_of(subnet))
     if link is not None and link.alias != told:
         raise Conflict(
@@ -78,6 +87,11 @@ def claim(host: Netlink, network: Network, root: str, *, in_use: bool, automatic
     _, prefix_length = parse_subnet(network.subnet)
     links.add_bridge(host, network.bridge, network.gateway, prefix_length, told)
     return network
+
+
+def free_subnet(host: Netlink, reserved: list[tuple[int, int]]) -> str:
+    """A subnet that neither the host reaches nor is reserved. Raises EngineError when there is none."""
+    return _free_subnet([*_busy_subnets(host, ""), *reserved])
 
 
 def give_up(host: Netlink, network: Network, root: str) -> bool:

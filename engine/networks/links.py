@@ -26,6 +26,16 @@ _HAIRPIN = netlink.nested(
     netlink.text(netlink.IFLA_INFO_SLAVE_KIND, "bridge"),
     netlink.nested(netlink.IFLA_INFO_SLAVE_DATA, netlink.attribute(netlink.IFLA_BRPORT_MODE, b"\1")),
 )
+# Between isolated ports the bridge passes nothing, whether or not the host lets nftables see what it passes.
+_ISOLATED = netlink.nested(
+    netlink.IFLA_LINKINFO,
+    netlink.text(netlink.IFLA_INFO_SLAVE_KIND, "bridge"),
+    netlink.nested(
+        netlink.IFLA_INFO_SLAVE_DATA,
+        netlink.attribute(netlink.IFLA_BRPORT_MODE, b"\1"),
+        netlink.attribute(netlink.IFLA_BRPORT_ISOLATED, b"\1"),
+    ),
+)
 
 
 def alias(network_id: str, root: str) -> str:
@@ -65,15 +75,18 @@ def add_bridge(host: Netlink, name: str, gateway: str, prefix_length: int, told:
 
 def add_veth(host: Netlink, name: str, bridge_index: int, pid: int, endpoint: Endpoint) -> None:
     """Make the pair: one end in the bridge and up, the other as eth0 in the network namespace of `pid`."""
+    mtu = netlink.number(netlink.IFLA_MTU, endpoint.mtu) if endpoint.mtu else b""
     peer = (
         netlink.link_header()
         + netlink.text(netlink.IFLA_IFNAME, endpoint.interface)
         + netlink.number(netlink.IFLA_NET_NS_PID, pid)
         + netlink.attribute(netlink.IFLA_ADDRESS, bytes.fromhex(endpoint.mac.replace(":", "")))
+        + mtu
     )
     payload = (
         netlink.link_header()
         + netlink.text(netlink.IFLA_IFNAME, name)
+        + mtu
         + netlink.number(netlink.IFLA_MASTER, bridge_index)
         + netlink.nested(
             netlink.IFLA_LINKINFO,
@@ -85,12 +98,13 @@ def add_veth(host: Netlink, name: str, bridge_index: int, pid: int, endpoint: En
     up = netlink.link_header(up=True) + netlink.text(netlink.IFLA_IFNAME, name)
     # Hairpin: with br_netfilter a container that calls its own published port comes back out of its own port.
     # RTM_NEWLINK and not RTM_SETLINK, which ignores the options of a bridge's port.
-    host.queue(netlink.RTM_NEWLINK, 0, up + _HAIRPIN + _NO_IPV6_ADDRESS, f"set up {name}")
+    port = _ISOLATED if endpoint.isolated else _HAIRPIN
+    host.queue(netlink.RTM_NEWLINK, 0, up + port + _NO_IPV6_ADDRESS, f"set up {name}")
     host.commit()
 
 
 def configure(inside: Netlink, endpoint: Endpoint) -> None:
-    """Inside the container: address, up, default route."""
+    """Inside the container: address, up, and the default route if this endpoint is to have it."""
     link = inside.link(endpoint.interface)
     if link is None:
         raise NetlinkError(errno.ENODEV, f"{endpoint.interface} has vanished from the container")
@@ -101,7 +115,7 @@ def configure(inside: Netlink, endpoint: Endpoint) -> None:
         netlink.link_header(link.index, up=True) + _NO_IPV6_ADDRESS,
         f"set up {endpoint.interface}",
     )
-    if endpoint.gateway and not endpoint.internal:
+    if endpoint.gateway and endpoint.default_route and not endpoint.internal:
         add_default_route(inside, endpoint.gateway, link.index)
     inside.commit()
 

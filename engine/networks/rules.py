@@ -70,7 +70,7 @@ def ensure(endpoint: Endpoint) -> bool:
     """Make the network's table unless it is there; True when this call made it."""
     if table_exists(endpoint.bridge):
         return False
-    text = _BASE + (_FORWARD_INTERNAL if endpoint.internal else _OUT + _FORWARD)
+    text = _BASE + (_FORWARD_INTERNAL if endpoint.internal else (_OUT if endpoint.masquerade else "") + _FORWARD)
     subnet = subnet_of(endpoint.gateway, endpoint.prefix_length)
     try:
         run(text.format(t=endpoint.bridge, b=endpoint.bridge, s=subnet))
