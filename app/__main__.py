@@ -48,7 +48,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--theme", metavar="NAME", help="pydock-dark, pydock-light, or one of your own or Textual's")
     parser.add_argument("--ascii", action="store_true", default=None, help="draw states with ASCII letters")
     parser.add_argument("--keymap", metavar="PRESET", help="pydock, lazydocker, k9s or vim")
-    parser.add_argument("--debug", metavar="FILE", help="write a detailed log to this file")
+    parser.add_argument("--debug", metavar="FILE", help="write a detailed log to this file; SIGUSR1 adds all stacks")
     parser.add_argument("--version", action="version", version=f"pydock-tui {VERSION}")
     return parser.parse_args(arguments)
 
@@ -126,6 +126,12 @@ def _log_to(debug_file: str | None) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    if isinstance(handler, logging.FileHandler) and handler.stream is not None:
+        import faulthandler
+        import signal
+
+        # `kill -USR1` writes where every thread stands into the log.
+        faulthandler.register(signal.SIGUSR1, file=handler.stream, all_threads=True)
 
 
 def _digest(text: str) -> str:

@@ -12,6 +12,7 @@ turned into one line.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _THREADS = 8
+_BATCH_S = 0.03
 _FLOOD = 300
 """So many events at once, and everything is read again instead of object by object."""
 
@@ -216,6 +218,8 @@ class _LogFollower:
         self._deliver = deliver
         self._follow = follow
         self._loop = asyncio.get_running_loop()
+        # Textual finds its app by a context variable, which a callback set from a thread would not have.
+        self._context = contextvars.copy_context()
         self._stopped = threading.Event()
         self._room = threading.Event()
         self._room.set()
@@ -258,9 +262,12 @@ class _LogFollower:
 
     def _wake(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._loop.call_later, 0.03, self._hand_over)
+            self._loop.call_soon_threadsafe(self._later, context=self._context)
         except RuntimeError:  # the loop is closed: the program is leaving
             self._stopped.set()
+
+    def _later(self) -> None:
+        self._loop.call_later(_BATCH_S, self._hand_over)
 
     def _hand_over(self) -> None:
         with self._lock:

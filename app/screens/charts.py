@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from ..presentation.cells import Role
     from ..track import Track
 
-WINDOWS_S = (60, 300, 900, 3600, 6 * 3600)
+WINDOWS_S = (60, 120, 180, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600)
 _MIN_BUCKETS = 16
+_ROOMY = 24
+"""Cells from which a title has room for limits and units."""
 
 
 class Metric(NamedTuple):
@@ -85,7 +87,19 @@ def feed_charts(charts: Mapping[str, BrailleChart], track: Track, container: Con
         end_ns = (now_ns // step_ns + 1) * step_ns
         metric = METRICS[name]
         series = track.series(metric.fields, window_s=window_s, buckets=buckets, end_ns=end_ns)
-        chart.set_series(series, limit=_limit(name, container), window_s=window_s)
+        current = _short(metric, series) if width < _ROOMY else None
+        chart.set_series(series, limit=_limit(name, container), window_s=window_s, current=current)
+
+
+def _short(metric: Metric, series: list[list[float]]) -> str:
+    """The newest values, as short as can be."""
+    parts = []
+    for number, values in enumerate(series):
+        newest = next((value for value in reversed(values[-4:]) if value == value), None)
+        if newest is not None:
+            label = metric.labels[number] if number < len(metric.labels) else ""
+            parts.append(label + metric.unit(newest).removesuffix("/s"))
+    return " ".join(parts)
 
 
 def clear_charts(charts: Mapping[str, BrailleChart]) -> None:

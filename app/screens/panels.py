@@ -298,11 +298,17 @@ class EventsPanel(ListPanel):
     def rows(self, model: Model, now_ns: int) -> list[Row]:
         return [event_row(event) for event in list(model.events)[: -self._SHOWN - 1 : -1]]
 
+    def show(self, model: Model) -> None:
+        super().show(model)
+        # The newest stays selected unless somebody reads further down.
+        if not self.table.has_focus and self.table.rows:
+            self.table.move_cursor_to(self.table.rows[0].key)
+
     def count_text(self, model: Model) -> str:
         if not model.events:
             return ""
         last = model.events[-1]
-        return f"{last.action} {clock(last.time_ns)}"
+        return f"{last.action.partition(':')[0]} {clock(last.time_ns)}"
 
 
 def event_row(event: Event) -> Row:

@@ -38,16 +38,25 @@ class PanelStrip(Widget):
             self.refresh()
 
     def render(self) -> Content:
+        texts = self._texts(self._panels)
+        if sum(map(len, texts)) > self.size.width:
+            texts = self._texts([(kind, name) for kind, name in self._panels if kind in ("images", "volumes")])
         parts: list[tuple[str, str]] = []
         self._spans = []
         x = 0
-        for number, (kind, name) in enumerate(self._panels, 1):
-            count = self._counts.get(kind, 0)
-            text = f" {number} {name}{f' {count}' if count else ''} "
+        for (kind, _), text in zip(self._panels, texts, strict=True):
             parts.append((text, "bold $text-accent on $accent 18%" if kind == self._current else "$foreground 60%"))
             self._spans.append((x, x + len(text), kind))
             x += len(text)
         return Content.assemble(*parts)
+
+    def _texts(self, counted: Sequence[tuple[str, str]]) -> list[str]:
+        """The entries, some of them with their counts: a strip too long would hide its end."""
+        kinds = {kind for kind, _ in counted}
+        return [
+            f" {number} {name} " + (f"{count} " if kind in kinds and (count := self._counts.get(kind, 0)) else "")
+            for number, (kind, name) in enumerate(self._panels, 1)
+        ]
 
     def on_click(self, event: events.Click) -> None:
         for start, end, kind in self._spans:

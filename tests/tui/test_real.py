@@ -54,7 +54,17 @@ class Program:
         )
         if self.terminal.ended() is None:
             self.terminal.keys("Enter")
-        self.terminal.until(lambda: self.terminal.ended() == 0, "the end of the program")
+        try:
+            self.terminal.until(lambda: self.terminal.ended() is not None, "the end of the program")
+        except AssertionError as error:
+            os.kill(self.terminal.pid(), signal.SIGUSR1)
+            self.terminal.until(lambda: "Current thread" in self.log, "the stacks of all threads")
+            raise AssertionError(f"{error}\n{self.log}") from None
+        assert self.terminal.ended() == 0, self.terminal.everything() + self.log
+
+    @property
+    def log(self) -> str:
+        return Path(f"{self.roots.base}/tui.log").read_text()
 
     def close(self) -> None:
         self.terminal.close()
