@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 
 from .errors import HookFailed
 
@@ -75,9 +76,9 @@ def _feed_and_wait(
         poller = select.poll()
         poller.register(pidfd, select.POLLIN)
         poller.register(error_reader, select.POLLIN)
-        remaining = None if timeout_s is None else timeout_s * 1000
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            ready = poller.poll(remaining)
+            ready = poller.poll(None if deadline is None else max(deadline - time.monotonic(), 0) * 1000)
             if not ready:
                 os.kill(pid, 9)
                 return output, False
