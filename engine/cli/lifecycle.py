@@ -43,7 +43,7 @@ def parse_signal(text: str) -> int:
         found = signal.Signals.__members__.get(f"SIG{word}")
         if found is not None:
             return int(found)
-    raise UsageError(f"invalid signal: {text}")
+    raise UsageError(f"invalid signal: {text}", exit_code=1)
 
 
 def _stop(context: Context, options: Parsed) -> int:

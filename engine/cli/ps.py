@@ -70,7 +70,7 @@ def ps(context: Context, options: Parsed) -> int:
     engine = context.engine
     containers = engine.containers.list(all=everything)
     if filters:
-        containers = _filtered(engine, containers, filters)
+        containers = filtered(engine, containers, filters)
     if limited:
         containers = containers[:last]
     with_size = options.flag("size") or ".Size" in options.text("format")
@@ -123,7 +123,7 @@ def _size(engine: Engine, container: Container) -> str:
     return f"{decimal_size(written)} (virtual {decimal_size(virtual)})"
 
 
-def _filtered(engine: Engine, containers: list[Container], filters: Filters) -> list[Container]:
+def filtered(engine: Engine, containers: list[Container], filters: Filters) -> list[Container]:
     created: dict[str, int] = {}
     for key in ("before", "since"):
         if key in filters:

@@ -44,7 +44,7 @@ class Template:
         try:
             self._parts = _Parser(source).parse()
         except TemplateError as error:
-            raise UsageError(f"template parsing error: {error}") from None
+            raise UsageError(f"template parsing error: {error}", exit_code=1) from None
 
     def render(self, data: object) -> str:
         """The text for one object; raises `UsageError` when it lacks a field that the template names."""
@@ -52,7 +52,7 @@ class Template:
             scope = _Scope(data, {"$": data})
             return "".join(part(scope) for part in self._parts)
         except TemplateError as error:
-            raise UsageError(f"template: {error}") from None
+            raise UsageError(f"template: {error}", exit_code=1) from None
 
 
 class _Scope:

@@ -18,11 +18,11 @@ COLUMNS = ("UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD")
 
 def top(context: Context, options: Parsed) -> int:
     processes = context.engine.containers.top(options.arguments[0])
-    print(table(COLUMNS, [_cells(process) for process in processes]), end="")
+    print(table(COLUMNS, [cells(process) for process in processes]), end="")
     return 0
 
 
-def _cells(process: Process) -> tuple[str, ...]:
+def cells(process: Process) -> tuple[str, ...]:
     seconds = process.cpu_time_ns // 10**9
     return (
         process.user,

@@ -29,6 +29,7 @@ class EngineRoot:
         # short, because sockets lie below it
         base = Path(tempfile.mkdtemp(prefix="pydock-"))
         self.base = base
+        self._started: list[subprocess.Popen[bytes]] = []
         self.root = base / "lib"
         self.run_root = base / "run"
         self.environment = {
@@ -65,7 +66,7 @@ class EngineRoot:
         return done.stdout.rstrip("\n")
 
     def popen(self, *words: str, **options: object) -> subprocess.Popen[bytes]:
-        """Start a command in the background with pipes; the caller waits for it."""
+        """Start a command in the background with pipes; it is killed after the test if the test did not end it."""
         settings: dict[str, object] = {
             "stdin": subprocess.PIPE,
             "stdout": subprocess.PIPE,
@@ -73,10 +74,17 @@ class EngineRoot:
             "env": self.environment,
             **options,
         }
-        return subprocess.Popen([*PYDOCK, *words], **settings)  # type: ignore[call-overload, no-any-return]
+        process: subprocess.Popen[bytes] = subprocess.Popen([*PYDOCK, *words], **settings)  # type: ignore[call-overload]
+        self._started.append(process)
+        return process
 
     def remove_containers(self) -> None:
-        """Remove every container, running or not."""
+        """End the commands that still run, and remove every container, running or not."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self._started.clear()
         names = self.pydock("ps", "-aq", "--no-trunc").stdout.split()
         if names:
             self.pydock("rm", "-f", "-v", *names)
