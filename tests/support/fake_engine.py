@@ -35,6 +35,7 @@ from engine.models import (
 from engine.shim import frames
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable, Iterator
 
 SECOND = 1_000_000_000
@@ -198,7 +199,7 @@ class FakeImages:
     def inspect(self, reference: str) -> dict[str, Any]:
         return {"Id": self.get(reference).id, "Config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/usr/bin"]}}
 
-    def history(self, reference: str) -> list[dict[str, Any]]:
+    def history(self, reference: str) -> builtins.list[dict[str, Any]]:
         self.get(reference)
         return [{"Created": 1_700_000_000, "CreatedBy": "COPY rootfs /", "Size": 8_300_000, "Comment": ""}]
 
@@ -224,8 +225,8 @@ class FakeImages:
         return self.add(ref)
 
     def remove(
-        self, reference: str, *, force: bool = False, in_use: Callable[[str], list[str]] | None = None
-    ) -> list[Removed]:
+        self, reference: str, *, force: bool = False, in_use: Callable[[str], builtins.list[str]] | None = None
+    ) -> builtins.list[Removed]:
         image = self.get(reference)
         self.kept.remove(image)
         self._engine.events.tell("image", "delete", image.id)
@@ -366,14 +367,14 @@ class FakeContainers:
         self.calls.append(("exec", container.name, *request.command))
         return self._session(container, f"exec{len(self.sessions.get(container.id, []))}")
 
-    def terminals(self, reference: str) -> list[Any]:
+    def terminals(self, reference: str) -> builtins.list[Any]:
         held = self.sessions.get(self.get(reference).id, [])
         return [SimpleNamespace(id=one.exec_id, command=("sh",), pid=1) for one in held if one.exec_id]
 
     def reattach(self, reference: str, exec_id: str) -> Session:
         return self._session(self.get(reference), exec_id)
 
-    def top(self, reference: str) -> list[Process]:
+    def top(self, reference: str) -> builtins.list[Process]:
         return [
             Process(pid=4242, ppid=1, user="root", state="S", cpu_percent=1.5, rss=4 << 20, started_ns=0,
                     cpu_time_ns=SECOND, tty="pts/0", command="sh")
@@ -387,12 +388,12 @@ class FakeContainers:
         return {item.id: self._sample(now, number) for number, item in enumerate(self.kept.values())
                 if item.state in ("running", "paused")}  # fmt: skip
 
-    def history(self, reference: str) -> list[FakeSample]:
+    def history(self, reference: str) -> builtins.list[FakeSample]:
         number = list(self.kept).index(self.get(reference).id)
         now = time.time_ns()
         return [self._sample(now - second * SECOND, number) for second in range(120, 0, -1)]
 
-    def timeline(self, reference: str) -> list[Phase]:
+    def timeline(self, reference: str) -> builtins.list[Phase]:
         return list(self.get(reference).phases)
 
     def _sample(self, now: int, number: int) -> FakeSample:

@@ -7,13 +7,14 @@ import math
 from app.model import Model, Snapshot
 from app.track import Track
 from engine.models import Container
+from engine.stats.sample import Sample
 from tests.support.fake_engine import SECOND, FakeSample
 
 NOW = 1_800_000_000 * SECOND
 
 
-def samples(seconds: range, cpu: float = 0.5) -> list[FakeSample]:
-    return [FakeSample(time_ns=NOW + second * SECOND, cpu_ns=int(second * cpu * SECOND)) for second in seconds]
+def samples(seconds: range, cpu: float = 0.5) -> list[Sample]:
+    return [Sample(*FakeSample(time_ns=NOW + second * SECOND, cpu_ns=int(second * cpu * SECOND))) for second in seconds]
 
 
 def test_a_series_is_the_rate_and_nan_before_birth() -> None:
