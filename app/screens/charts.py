@@ -79,7 +79,7 @@ def feed_charts(charts: Mapping[str, BrailleChart], track: Track, container: Con
     now_ns = time.time_ns()
     for name, chart in charts.items():
         width = chart.size.width
-        if not chart.is_on_screen or not width:
+        if not chart.is_attached or not width or not chart.is_on_screen:
             continue
         buckets = max(_MIN_BUCKETS, width * 2)
         # Edges of buckets stand still while time goes on: else every tick would average other samples together.

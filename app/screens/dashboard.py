@@ -5,6 +5,7 @@ What keys do beyond moving about is in `commands.py`; how the parts are laid out
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +117,21 @@ class DashboardScreen(Commands):
         """Length of the graphs' time axis, chosen by < and >; 0: since the container's birth."""
         self._tabs = {"containers": remembered.tab, "images": "layers"}
         self._wanted = remembered.container
+        self._preset_classes()
         self._ticks = 0
         self._loaded: tuple[str, str, str] = ("", "", "")
         self._log_of = ""
         self._stop_log: Callable[[], None] | None = None
+
+    def _preset_classes(self) -> None:
+        """Classes that will be needed, before anything is mounted: each later change styles every widget anew."""
+        columns, rows = shutil.get_terminal_size()
+        for size, breakpoints in ((columns, self.HORIZONTAL_BREAKPOINTS), (rows, self.VERTICAL_BREAKPOINTS)):
+            self.add_class([name for least, name in breakpoints if size >= least][-1])
+        self.set_class(bool(self.model.containers), "on-container")
+        self.set_class(bool(self.model.containers) and self.remembered.tab == "overview", "tab-overview")
+        first = "containers" if self.model.containers or self.model.images else "images"
+        self.panels[first].add_class("active")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="workspace"):
@@ -227,6 +239,19 @@ class DashboardScreen(Commands):
                 "jobs": sum(job.running for job in model.jobs),
             },
         )
+
+    def _populate(self) -> None:
+        """Mount what this size and tab show; what has been mounted once stays."""
+        if self.has_class("-wide"):
+            self.side.populate()
+        elif not self.has_class("-short"):
+            self.graphs.populate()
+        if self.detail.tab == "overview":
+            self.detail.overview.populate()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._populate)
+        self.call_after_refresh(self._show_graphs)
 
     def _show_graphs(self) -> None:
         container = self.container
@@ -499,7 +524,7 @@ class DashboardScreen(Commands):
             history = await call(containers.history, container.id)
             self.model.follow(container.id, history)
             self.model.remember(container.id, history)
-        self._show_graphs()
+        self.call_after_refresh(self._show_graphs)
         tab = self.detail.tab
         if tab == "logs" and self._log_of != container.id:
             self._follow_log(container)
@@ -560,6 +585,7 @@ class DashboardScreen(Commands):
         panes = self.dock.panes() if self.detail.kind == "containers" else []
         self.detail.terminals = len(panes)
         self.detail.retitle()
+        self._populate()
         self.set_class(bool(panes), "has-terminals")
         self.set_class(self.detail.tab == "terminals" and bool(panes), "tab-terminals")
         self.set_class(self.detail.tab == "overview", "tab-overview")

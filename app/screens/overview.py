@@ -46,8 +46,14 @@ class Overview(Vertical, can_focus=True):
 
     def compose(self) -> ComposeResult:
         yield self._facts
-        yield Grid(*self.charts.values(), id="overview-graphs")
+        yield Grid(id="overview-graphs")
         yield self.processes
+
+    def populate(self) -> None:
+        """Mount the graphs, when the tab is looked at first: styling what nobody sees delays the first frame."""
+        grid = self.query_one("#overview-graphs", Grid)
+        if not grid.children:
+            grid.mount(*self.charts.values())
 
     def show(self, container: Container, track: Track | None, window_s: int, *, busy: str = "") -> None:
         """Draw the facts and the graphs."""

@@ -17,8 +17,6 @@ from .charts import METRICS, clear_charts, feed_charts, make_charts
 from .facts import limit_values
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
-
     from engine.models import Container
 
     from ..track import Track
@@ -31,8 +29,10 @@ class GraphStrip(Horizontal):
         super().__init__(id="graph-strip")
         self.charts = make_charts(("cpu", "memory", "net", "io"), "strip")
 
-    def compose(self) -> ComposeResult:
-        yield from self.charts.values()
+    def populate(self) -> None:
+        """Mount the graphs, once there is room for them."""
+        if not self.children:
+            self.mount(*self.charts.values())
 
     def show(self, container: Container | None, track: Track | None, window_s: int) -> None:
         """Draw, or clear without a container."""
@@ -51,13 +51,14 @@ class SideColumn(Vertical):
         self.timeline = Timeline(id="side-timeline")
         self.limits = Static("", id="side-limits")
 
-    def compose(self) -> ComposeResult:
-        yield Vertical(*self.charts.values(), id="side-graphs")
         self.timeline.border_title = Content("Timeline")
         self.timeline.can_focus = False
-        yield self.timeline
         self.limits.border_title = Content("Limits")
-        yield self.limits
+
+    def populate(self) -> None:
+        """Mount the contents, once the screen is wide enough."""
+        if not self.children:
+            self.mount(Vertical(*self.charts.values(), id="side-graphs"), self.timeline, self.limits)
 
     def show(self, container: Container | None, track: Track | None, window_s: int) -> None:
         """Draw, or clear without a container."""

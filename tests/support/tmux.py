@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
+import tempfile
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ class Tmux:
 
     def __init__(self, columns: int, rows: int, *, env: Mapping[str, str] | None = None) -> None:
         self._socket = f"pydock-test-{uuid.uuid4().hex[:8]}"
+        self._status = Path(tempfile.mkdtemp(prefix="tmux-")) / "status"
         environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
         environment |= dict(env or {})
         # A program that ends leaves its last screen to be read.
@@ -30,7 +34,10 @@ class Tmux:
 
     def run(self, command: Sequence[str]) -> None:
         """Run a program in the window, in place of what runs there."""
-        self._tmux("respawn-pane", "-k", shlex.join(command))
+        # tmux now and then loses the status of a program that ended, so a shell around it keeps it in a file.
+        self._status.unlink(missing_ok=True)
+        script = f'"$@"; echo $? > {shlex.quote(str(self._status))}.new; mv {self._status}.new {self._status}'
+        self._tmux("respawn-pane", "-k", shlex.join(["sh", "-c", script, "sh", *command]))
 
     def keys(self, *names: str) -> None:
         """Press keys by tmux's names (Enter, Escape, C-p, Tab, letters)."""
@@ -55,15 +62,15 @@ class Tmux:
 
     def pid(self) -> int:
         """The program's process."""
-        return int(self._tmux("display-message", "-p", "#{pane_pid}"))
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
     def ended(self) -> int | None:
-        """The program's exit status (negative: the signal that killed it); None while it runs."""
-        answer = self._tmux("display-message", "-p", "#{pane_dead},#{pane_dead_status},#{pane_dead_signal}")
-        dead, status, signal_number = answer.strip().split(",")
-        if dead != "1" or not (status or signal_number):
+        """The program's exit status as a shell tells it (128 and the signal that killed it); None while it runs."""
+        try:
+            return int(self._status.read_text())
+        except FileNotFoundError:
             return None
-        return int(status) if status else -int(signal_number)
 
     def until(self, condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
         """Wait for a condition; fail with its name and the screen."""
@@ -84,6 +91,7 @@ class Tmux:
     def close(self) -> None:
         """End the server."""
         subprocess.run(["tmux", "-L", self._socket, "kill-server"], check=False, capture_output=True)
+        shutil.rmtree(self._status.parent, ignore_errors=True)
 
     def _tmux(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(

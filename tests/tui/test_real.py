@@ -54,12 +54,7 @@ class Program:
         )
         if self.terminal.ended() is None:
             self.terminal.keys("Enter")
-        try:
-            self.terminal.until(lambda: self.terminal.ended() is not None, "the end of the program")
-        except AssertionError as error:
-            os.kill(self.terminal.pid(), signal.SIGUSR1)
-            self.terminal.until(lambda: "Current thread" in self.log, "the stacks of all threads")
-            raise AssertionError(f"{error}\n{self.log}") from None
+        self.terminal.until(lambda: self.terminal.ended() is not None, "the end of the program")
         assert self.terminal.ended() == 0, self.terminal.everything() + self.log
 
     @property
