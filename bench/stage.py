@@ -102,6 +102,7 @@ class Stage:
     def _close_engine(self) -> None:
         for container in self.engine.containers.list(all=True):
             self.engine.containers.remove(container.id, force=True)
+        self.engine.networks.teardown()
         self.engine.close()
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

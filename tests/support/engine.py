@@ -94,7 +94,7 @@ class EngineRoot:
         found = [f"mount {target}" for target in self._mounts()]
         ids = {path.name for path in (self.root / "containers").glob("*")}
         found += [f"container folder {name}" for name in sorted(ids)]
-        found += [f"process {pid}: {line}" for pid, line in self._processes() if "zygote/main.py" not in line]
+        found += [f"process {pid}: {line}" for pid, line in self._processes() if self._is_shim(pid, line)]
         return found
 
     def settled_leaks(self) -> list[str]:
@@ -112,12 +112,31 @@ class EngineRoot:
             return
         if self.root.exists():
             self.remove_containers()
+            self._remove_bridges()
         for pid, _ in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for target in sorted(self._mounts(), reverse=True):
             subprocess.run(["umount", "-l", target], check=False, capture_output=True)
         shutil.rmtree(self.base, ignore_errors=True)
+
+    def _remove_bridges(self) -> None:
+        """A bridge and its rules outlive their containers on purpose; a test's must not outlive the test."""
+        from engine.engine import Engine
+        from engine.errors import EngineError
+
+        with contextlib.suppress(EngineError, OSError), Engine(str(self.root), str(self.run_root)) as engine:
+            engine.networks.teardown()
+
+    def _is_shim(self, pid: int, line: str) -> bool:
+        """A shim is a fork of the zygote, which may stay; what tells it apart is a container's lock in its hands."""
+        if "zygote/main.py" not in line:
+            return True
+        try:
+            opened = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        except OSError:
+            return False
+        return any(path.startswith(f"{self.run_root}/containers/") for path in opened)
 
     def _mounts(self) -> list[str]:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
