@@ -63,7 +63,7 @@ class _Printer:
         self._filters = filters
 
     def show(self, event: Event) -> None:
-        if not all(_matches(event, key, values) for key, values in self._filters.items()):
+        if not passes(event, self._filters):
             return
         if self._json:
             line = json.dumps(event_json(event), separators=(",", ":"))
@@ -75,6 +75,11 @@ class _Printer:
             line += f" ({details})" if details else ""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def passes(event: Event, filters: Filters) -> bool:
+    """Whether an event has all that the filters ask for."""
+    return all(_matches(event, key, values) for key, values in filters.items())
 
 
 def event_json(event: Event) -> dict[str, object]:

@@ -41,11 +41,11 @@ def images(context: Context, options: Parsed) -> int:
     filters = parse_filters(options.many("filter"), FILTERS, "images")
     engine = context.engine
     rows = []
-    for image in _filtered(engine, engine.images.list(), filters):
+    for image in filtered(engine, engine.images.list(), filters):
         for repository, tag, digest in _names(image):
             if options.arguments and not _wanted(options.arguments[0], repository, tag):
                 continue
-            if any(not _reference_matches(repository, tag, value) for value in filters.get("reference", ())):
+            if any(not reference_matches(repository, tag, value) for value in filters.get("reference", ())):
                 continue
             rows.append(_row(image, repository, tag, digest, options.flag("no-trunc")))
     columns: tuple[tuple[str, str], ...] = COLUMNS
@@ -115,13 +115,13 @@ def _glob(text: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(text, pattern)
 
 
-def _reference_matches(repository: str, tag: str, pattern: str) -> bool:
+def reference_matches(repository: str, tag: str, pattern: str) -> bool:
     name, wanted_tag = split_reference(pattern)
     tails = [repository.split("/", cut)[-1] for cut in range(repository.count("/") + 1)]
     return any(_glob(tail, name) for tail in tails) and (not wanted_tag or _glob(tag, wanted_tag))
 
 
-def _filtered(engine: Engine, found: list[Image], filters: Filters) -> list[Image]:
+def filtered(engine: Engine, found: list[Image], filters: Filters) -> list[Image]:
     result = sorted(found, key=_newest_first)
     if "label" in filters:
         result = [image for image in result if matches_labels(filters["label"], image.labels)]

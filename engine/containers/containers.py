@@ -87,8 +87,9 @@ class Containers:
         session = starter.start(reference, attach=attach, size=size, on_phase=on_phase)
         return self.attach(reference) if attach and session is None else session
 
-    def stop(self, reference: str, timeout_s: int | None = None) -> None:
-        """The stop signal, after `timeout_s` (default: the container's, else 10; -1 never) SIGKILL; waits."""
+    def stop(self, reference: str, timeout_s: int | None = None, *, signal: int | None = None) -> None:
+        """The stop signal (`signal`: another), after `timeout_s` (default: the container's, else 10; -1 never)
+        SIGKILL; waits."""
         from . import stop
 
         container = self.get(reference)
@@ -97,12 +98,12 @@ class Containers:
         asked = rows.request(self._store, container.id)
         if timeout_s is None:
             timeout_s = stop.DEFAULT_TIMEOUT_S if asked.stop_timeout_s is None else asked.stop_timeout_s
-        stop.stop(self._store, self._paths, container, self._stop_signal(container, asked), timeout_s)
+        stop.stop(self._store, self._paths, container, signal or self._stop_signal(container, asked), timeout_s)
 
-    def restart(self, reference: str, timeout_s: int | None = None) -> None:
+    def restart(self, reference: str, timeout_s: int | None = None, *, signal: int | None = None) -> None:
         """Stop and start; the files written in between remain."""
         container = self.get(reference)
-        self.stop(container.id, timeout_s)
+        self.stop(container.id, timeout_s, signal=signal)
         self.start(container.id)
         with self._store.transaction() as tx:
             tx.event("container", "restart", container.id, rows.attributes(container))
@@ -190,8 +191,10 @@ class Containers:
             raise WrongState(f"container {container.name} is not running") from error
         return session
 
-    def exec(self, reference: str, request: ExecRequest, size: tuple[int, int] | None = None) -> Session:
-        """Run a further process in it."""
+    def exec(
+        self, reference: str, request: ExecRequest, size: tuple[int, int] | None = None, *, exec_id: str = ""
+    ) -> Session:
+        """Run a further process in it; `exec_id` when its id has been promised already."""
         from . import exec
 
         container = self._running(reference)
@@ -199,7 +202,18 @@ class Containers:
         layers = tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids)
         created = rows.request(self._store, container.id)
         process = exec.process_for(self._paths, container, created, image, layers, request)
-        return exec.execute(self._store, self._paths, container, request, process, size)
+        return exec.execute(self._store, self._paths, container, request, process, size, exec_id)
+
+    def resize(self, reference: str, rows: int, columns: int, *, exec_id: str = "") -> None:
+        """Set the size of its terminal, or of an exec's. Raises `WrongState`, `NotFound`."""
+        from .session import ask
+
+        container = self._running(reference)
+        body = {"op": "resize", "rows": rows, "columns": columns, "exec_id": exec_id}
+        try:
+            ask(self._paths.shim_socket(container.id), body)
+        except (FileNotFoundError, ConnectionError) as error:
+            raise WrongState(f"container {container.name} is not running") from error
 
     def terminals(self, reference: str) -> builtins.list[Terminal]:
         """Its exec processes that have a terminal and still run."""

@@ -27,14 +27,15 @@ def execute(
     asked: ExecRequest,
     process_json: dict[str, Any],
     size: tuple[int, int] | None = None,
+    exec_id: str = "",
 ) -> Session:
-    """Run it and return its session, closed already when it is to be detached.
+    """Run it and return its session, closed already when it is to be detached. `exec_id`: 64 hex digits, or random.
 
     Raises `WrongState` when the container is not running, `StartFailed` when there is no such program.
     """
     body = {
         "op": "exec",
-        "exec_id": os.urandom(32).hex(),
+        "exec_id": exec_id or os.urandom(32).hex(),
         "process": process_json,
         "tty": asked.tty,
         "open_stdin": asked.open_stdin,
@@ -42,8 +43,7 @@ def execute(
         "rows": size[0] if size else 0,
         "columns": size[1] if size else 0,
     }
-    if container.state not in ("running", "paused"):
-        raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
+    check_running(container)
     try:
         session, _reply = request(paths.shim_socket(container.id), body)
     except (FileNotFoundError, ConnectionError) as error:
@@ -52,6 +52,14 @@ def execute(
     if asked.detach:
         session.close()
     return session
+
+
+def check_running(container: Container) -> None:
+    """Raise `WrongState` when no process can join it."""
+    if container.state == "paused":
+        raise WrongState(f"container {container.name} is paused", hint=f"pydock unpause {container.name}")
+    if container.state != "running":
+        raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
 
 
 def process_for(

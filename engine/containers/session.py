@@ -41,6 +41,7 @@ class Session:
     def __init__(self, connection: socket.socket, *, tty: bool = False, exec_id: str = "") -> None:
         self.tty = tty
         self.exec_id = exec_id
+        self.pid = 0
         self._connection = connection
         self._decoder = frames.Decoder()
         self._ready: list[tuple[int, bytes]] = []
@@ -60,6 +61,13 @@ class Session:
         """Type into the process; blocks while the shim's buffer is full. BrokenPipeError when it is gone."""
         for start in range(0, len(data), _CHUNK):
             self._connection.sendall(frames.frame(frames.STDIN, data[start : start + _CHUNK]))
+
+    def send_available(self, framed: bytes | bytearray) -> int:
+        """For an event loop: how many bytes of ready-made frames the socket took; 0 when it is full."""
+        try:
+            return self._connection.send(framed, socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return 0
 
     def close_stdin(self) -> None:
         """The process reads end of file."""
@@ -159,6 +167,7 @@ def request(path: str, body: dict[str, Any]) -> tuple[Session, dict[str, Any]]:
         raise
     session.tty = bool(reply.get("tty"))
     session.exec_id = str(reply.get("exec_id", ""))
+    session.pid = int(reply.get("pid", 0))
     return session, reply
 
 

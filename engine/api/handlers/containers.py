@@ -1,0 +1,133 @@
+"""Containers: create, list, inspect, remove, rename, prune."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...bundle import validate
+from ...cli import ps
+from ...cli.disk import tree_size
+from ...cli.errors import UsageError
+from ...cli.filters import matches_labels
+from ...cli.units import parse_time
+from ...errors import EngineError, ImageNotFound
+from ..call import NO_CONTENT, Answer, Call, json_answer
+from ..create_request import read_create, volumes_from
+from ..errors import ApiError
+from ..filters import read_filters
+from ..render import container as render
+
+if TYPE_CHECKING:
+    from ...cli.filters import Filters
+    from ...engine import Engine
+    from ...models import Container, Mount
+
+_FILTERS = (*ps.FILTERS, "is-task")
+
+
+async def create(call: Call) -> Answer:
+    """201 with the id; 404 when the image is not here, which makes clients pull it."""
+    body = call.json()
+    inherited = await call.threads.call(_inherited, call.engine, volumes_from(body))
+    made = read_create(body, name=call.text("name"), platform=call.text("platform"), inherited=inherited)
+    container = await call.threads.call_long(call.engine.containers.create, made.request)
+    if made.size:
+        call.service.held.sizes[container.id] = made.size
+    warnings = [*made.warnings, *validate.warnings(made.request)]
+    return json_answer({"Id": container.id, "Warnings": warnings}, 201)
+
+
+async def list_all(call: Call) -> Answer:
+    filters = read_filters(call, _FILTERS)
+    for state in filters.get("status", ()):
+        if state not in ps.STATES:
+            raise ApiError(400, f"invalid filter 'status={state}'")
+    limit = call.number("limit", 0) or 0
+    return json_answer(await call.threads.call(_list, call.engine, filters, call.flag("all"), limit, call.flag("size")))
+
+
+async def inspect(call: Call) -> Answer:
+    return json_answer(await call.threads.call(_inspect, call, call.words["id"], call.flag("size")))
+
+
+async def remove(call: Call) -> Answer:
+    if call.flag("link"):
+        raise ApiError(400, "links are not supported")
+    await call.threads.call_long(
+        call.engine.containers.remove, call.words["id"], force=call.flag("force"), volumes=call.flag("v")
+    )
+    return NO_CONTENT
+
+
+async def rename(call: Call) -> Answer:
+    name = call.text("name").removeprefix("/")
+    if not name:
+        raise ApiError(400, "Neither old nor new names may be empty")
+    await call.threads.call(call.engine.containers.rename, call.words["id"], name)
+    return NO_CONTENT
+
+
+async def prune(call: Call) -> Answer:
+    filters = read_filters(call, ("label", "label!", "until"))
+    return json_answer(await call.threads.call_long(_prune, call.engine, filters))
+
+
+def _inherited(engine: Engine, sources: list[tuple[str, bool]]) -> tuple[Mount, ...]:
+    found: dict[str, Mount] = {}
+    for name, read_only in sources:
+        for mount in engine.containers.get(name).mounts:
+            found[mount.target] = mount.replace(read_only=mount.read_only or read_only)
+    return tuple(found.values())
+
+
+def _list(engine: Engine, filters: Filters, everything: bool, limit: int, with_size: bool) -> list[dict[str, Any]]:
+    if filters.pop("is-task", ["false"]) in (["true"], ["1"]):
+        return []
+    everything = everything or limit > 0 or bool(filters.keys() & {"status", "exited"})
+    containers = ps.filtered(engine, engine.containers.list(all=everything), filters)
+    if limit > 0:
+        containers = containers[:limit]
+    lines = []
+    for container in containers:
+        sizes = _sizes(engine, container) if with_size else None
+        lines.append(render.summary(container, engine, container.image, sizes))
+    return lines
+
+
+def _inspect(call: Call, reference: str, with_size: bool) -> dict[str, Any]:
+    container = call.engine.containers.get(reference)
+    sizes = _sizes(call.engine, container) if with_size else None
+    return render.document(container, call.engine, call.service.execs.of(container.id), sizes)
+
+
+def _sizes(engine: Engine, container: Container) -> tuple[int, int]:
+    written = tree_size(f"{engine.paths.container(container.id)}/upper")
+    try:
+        return written, written + engine.images.get(container.image_id).size
+    except ImageNotFound:
+        return written, written
+
+
+def _prune(engine: Engine, filters: Filters) -> dict[str, Any]:
+    try:
+        until_ns = max((parse_time(value, "until") for value in filters.get("until", ())), default=0)
+    except UsageError as error:
+        raise ApiError(400, error.message) from None
+    deleted, freed = [], 0
+    for container in engine.containers.list(all=True):
+        if container.state not in ("created", "exited", "dead"):
+            continue
+        if not matches_labels(filters.get("label", ()), container.labels):
+            continue
+        if any(matches_labels([unwanted], container.labels) for unwanted in filters.get("label!", ())):
+            continue
+        if until_ns and container.created_ns >= until_ns:
+            continue
+        size = tree_size(f"{engine.paths.container(container.id)}/upper")
+        try:
+            engine.containers.remove(container.id)
+        except EngineError:  # started or removed by somebody else meanwhile
+            continue
+        deleted.append(container.id)
+        freed += size
+    return {"ContainersDeleted": deleted or None, "SpaceReclaimed": freed}

@@ -1,0 +1,90 @@
+"""Every path of the API and its handler, in the order of Docker's reference."""
+
+from __future__ import annotations
+
+from .handlers import absent, attach, containers, events, exec, images, lifecycle, logs, networks, pull, stats, system
+from .handlers import volumes as volume_handlers
+from .router import Route
+
+ROUTES = [
+    Route("GET HEAD", "/_ping", system.ping),
+    Route("GET", "/version", system.version),
+    Route("GET", "/info", system.info),
+    Route("GET", "/events", events.events),
+    Route("GET", "/system/df", system.disk_usage),
+    Route("POST", "/auth", absent.not_implemented("logging in")),
+    # containers
+    Route("GET", "/containers/json", containers.list_all),
+    Route("POST", "/containers/create", containers.create),
+    Route("POST", "/containers/prune", containers.prune),
+    Route("GET", "/containers/{id}/json", containers.inspect),
+    Route("DELETE", "/containers/{id}", containers.remove),
+    Route("POST", "/containers/{id}/rename", containers.rename),
+    Route("POST", "/containers/{id}/start", lifecycle.start),
+    Route("POST", "/containers/{id}/stop", lifecycle.stop),
+    Route("POST", "/containers/{id}/restart", lifecycle.restart),
+    Route("POST", "/containers/{id}/kill", lifecycle.kill),
+    Route("POST", "/containers/{id}/pause", lifecycle.pause),
+    Route("POST", "/containers/{id}/unpause", lifecycle.unpause),
+    Route("POST", "/containers/{id}/wait", lifecycle.wait),
+    Route("POST", "/containers/{id}/resize", lifecycle.resize),
+    Route("POST", "/containers/{id}/attach", attach.attach),
+    Route("GET", "/containers/{id}/top", lifecycle.top),
+    Route("GET", "/containers/{id}/logs", logs.logs),
+    Route("GET", "/containers/{id}/stats", stats.stats),
+    Route("GET", "/containers/{id}/attach/ws", absent.not_implemented("attaching by websocket")),
+    Route("POST", "/containers/{id}/update", absent.not_implemented("updating a container")),
+    Route("GET", "/containers/{id}/changes", absent.not_implemented("listing a container's changes")),
+    Route("GET", "/containers/{id}/export", absent.not_implemented("exporting a container")),
+    Route("GET HEAD PUT", "/containers/{id}/archive", absent.not_implemented("copying files")),
+    Route("* ", "/containers/{id}/checkpoints", absent.not_implemented("a checkpoint")),
+    # exec
+    Route("POST", "/containers/{id}/exec", exec.create),
+    Route("POST", "/exec/{id}/start", exec.start),
+    Route("POST", "/exec/{id}/resize", exec.resize),
+    Route("GET", "/exec/{id}/json", exec.inspect),
+    # images
+    Route("GET", "/images/json", images.list_all),
+    Route("POST", "/images/create", pull.create),
+    Route("POST", "/images/prune", images.prune),
+    Route("GET", "/images/search", absent.not_implemented("searching for images")),
+    Route("GET", "/images/get", absent.not_implemented("saving images")),
+    Route("POST", "/images/load", absent.not_implemented("loading images")),
+    Route("GET", "/images/{name:path}/json", images.inspect),
+    Route("GET", "/images/{name:path}/history", images.history),
+    Route("GET", "/images/{name:path}/get", absent.not_implemented("saving images")),
+    Route("POST", "/images/{name:path}/tag", images.tag),
+    Route("POST", "/images/{name:path}/push", absent.not_implemented("pushing images")),
+    Route("DELETE", "/images/{name:path}", images.remove),
+    Route("GET", "/distribution/{name:path}/json", absent.not_implemented("asking a registry about an image")),
+    Route("POST", "/commit", absent.not_implemented("making an image of a container")),
+    Route("POST", "/build", absent.not_implemented("building images")),
+    Route("POST", "/build/prune", absent.empty({"CachesDeleted": None, "SpaceReclaimed": 0})),
+    Route("POST", "/build/cancel", absent.not_implemented("building images")),
+    Route("POST", "/session", absent.session),
+    Route("POST", "/grpc", absent.session),
+    # networks
+    Route("GET", "/networks", networks.list_all),
+    Route("POST", "/networks/create", absent.not_implemented("creating networks")),
+    Route("POST", "/networks/prune", absent.not_implemented("pruning networks")),
+    Route("GET", "/networks/{id}", networks.inspect),
+    Route("DELETE", "/networks/{id}", absent.not_implemented("removing networks")),
+    Route("POST", "/networks/{id}/connect", absent.not_implemented("connecting to networks")),
+    Route("POST", "/networks/{id}/disconnect", absent.not_implemented("disconnecting from networks")),
+    # volumes
+    Route("GET", "/volumes", volume_handlers.list_all),
+    Route("POST", "/volumes/create", volume_handlers.create),
+    Route("POST", "/volumes/prune", volume_handlers.prune),
+    Route("GET", "/volumes/{name}", volume_handlers.inspect),
+    Route("DELETE", "/volumes/{name}", volume_handlers.remove),
+    Route("PUT", "/volumes/{name}", absent.swarm),
+    # of a swarm, and of plugins, there are none
+    Route("GET", "/plugins", absent.empty([])),
+    Route("GET", "/plugins/{name:path}/json", absent.plugin),
+    Route("*", "/plugins/{name:path}", absent.not_implemented("a plugin")),
+    *(
+        Route("*", path, absent.swarm)
+        for kind in ("swarm", "services", "tasks", "nodes", "secrets", "configs")
+        for path in (f"/{kind}", f"/{kind}/{{rest:path}}")
+    ),
+]
