@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ..networks.redirect import NAME_SERVER, has_names
 from .process import host_name
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def write_files(request: CreateRequest, container: Container, paths: Paths) -> N
     folder = paths.container(container.id)
     _write(f"{folder}/hosts", hosts(request, container))
     _write(f"{folder}/hostname", host_name(request, container) + "\n")
-    _write(f"{folder}/resolv.conf", resolv_conf(request))
+    _write(f"{folder}/resolv.conf", resolv_conf(request, container))
 
 
 def hosts(request: CreateRequest, container: Container) -> str:
@@ -57,20 +58,44 @@ def hosts(request: CreateRequest, container: Container) -> str:
         if address == HOST_GATEWAY:
             address = gateway or "127.0.0.1"
         lines.append(f"{address}\t{name}")
-    names = host_name(request, container)
-    if request.domainname:
-        names = f"{names}.{request.domainname} {names}"
+    names = own_names(request, container)
     lines += [f"{endpoint.address}\t{names}" for endpoint in container.endpoints if endpoint.address]
     return "\n".join(lines) + "\n"
 
 
-def resolv_conf(request: CreateRequest) -> str:
+def write_changes(request: CreateRequest, container: Container, paths: Paths, *, gone: str = "") -> None:
+    """Bring the files of a running container to what `container.endpoints` says now; lines of its own in /etc/hosts
+    remain. `gone`: an address that it has no more. Raises OSError."""
+    path = f"{paths.container(container.id)}/hosts"
+    names = own_names(request, container)
+    addresses = [endpoint.address for endpoint in container.endpoints]
+    lines = [
+        line for line in _read(path).splitlines() if line.split()[:1] not in [[gone], *([one] for one in addresses)]
+    ]
+    _write(path, "\n".join([*lines, *(f"{address}\t{names}" for address in addresses)]) + "\n")
+    _write(f"{paths.container(container.id)}/resolv.conf", resolv_conf(request, container))
+
+
+def own_names(request: CreateRequest, container: Container) -> str:
+    """What a container calls itself in its /etc/hosts."""
+    name = host_name(request, container)
+    return f"{name}.{request.domainname} {name}" if request.domainname else name
+
+
+def resolv_conf(request: CreateRequest, container: Container) -> str:
     """The text of /etc/resolv.conf: the host's, without resolvers that only the host reaches, and the options
-    of the request in place of the host's where given."""
+    of the request in place of the host's where given. On a network of one's own the one resolver is the container's
+    name service."""
     servers, search, options = _host_resolvers(keep_loopback=request.network == "host")
-    servers = list(request.dns) or servers or list(FALLBACK_NAMESERVERS)
+    if any(has_names(endpoint) for endpoint in container.endpoints):
+        servers = [NAME_SERVER]
+    else:
+        servers = list(request.dns) or servers or list(FALLBACK_NAMESERVERS)
     search = list(request.dns_search) or search
     options = list(request.dns_options) or options
+    if servers == [NAME_SERVER] and not any(option.startswith("ndots:") for option in options):
+        # A container's name has no dots: it is asked for as it is, before the domains of the host.
+        options = [*options, "ndots:0"]
     lines = [f"nameserver {server}" for server in servers]
     if search and search != ["."]:
         lines.append(f"search {' '.join(search)}")

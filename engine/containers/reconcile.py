@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 LOST_CODE = 255
 """Docker's exit code for a container whose end nobody saw."""
 
+# Addresses that a running container has not: whoever was connecting it was killed before its shim knew.
+_UNUSED = """
+SELECT e.container_id, e.network FROM endpoints e JOIN containers c ON c.id = e.container_id
+WHERE c.state IN ('running', 'paused') AND NOT EXISTS (
+    SELECT 1 FROM json_each(c.document, '$.endpoints') held WHERE json_extract(held.value, '$.network') = e.network)
+"""
+
 
 def reconcile(store: Store, paths: Paths) -> None:
     """Settle all rows that need it, and sweep what no row knows."""
@@ -54,20 +61,37 @@ def _sweep(store: Store, paths: Paths) -> None:
     for name in bundles:
         if name not in states:
             _sweep_one(store, paths, name, lambda name=name: files.remove(paths, name))  # type: ignore[misc]
+    for holder, network in store.query(_UNUSED):
+        _sweep_one(
+            store,
+            paths,
+            holder,
+            lambda holder=holder, network=network: _give_back(store, holder, network),  # type: ignore[misc]
+            live=True,
+        )
     for (holder,) in store.query("SELECT DISTINCT container_id FROM endpoints"):
         if states.get(holder) not in rows.LIVE_STATES:
             _sweep_one(store, paths, holder, lambda holder=holder: _release(store, holder))  # type: ignore[misc]
 
 
-def _sweep_one(store: Store, paths: Paths, container_id: str, action: Callable[[], None]) -> None:
-    """Act if nobody is at work on the container and it is still not live: its creator and starter hold the lock."""
+def _sweep_one(
+    store: Store, paths: Paths, container_id: str, action: Callable[[], None], *, live: bool = False
+) -> None:
+    """Act if nobody is at work on the container and it is still `live` or not: who creates, starts or connects it
+    holds the lock."""
     try:
         with LifecycleLock(paths, container_id, wait_s=0.0):
             row = store.query("SELECT state FROM containers WHERE id = ?", (container_id,))
-            if not shim_alive(paths, container_id) and (not row or row[0][0] not in rows.LIVE_STATES):
+            if shim_alive(paths, container_id) == live == bool(row and row[0][0] in rows.LIVE_STATES):
                 action()
     except Conflict:
         pass
+
+
+def _give_back(store: Store, container_id: str, network: str) -> None:
+    with store.transaction() as tx:
+        if (container_id, network) in tx.execute(_UNUSED).fetchall():
+            release(tx, container_id, network)
 
 
 def _release(store: Store, container_id: str) -> None:

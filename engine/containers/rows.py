@@ -65,6 +65,11 @@ def request(store: Store, container_id: str) -> CreateRequest:
     return CreateRequest.from_json(json.loads(rows[0][0]))
 
 
+def set_request(tx: Transaction, container_id: str, changed: CreateRequest) -> None:
+    """Change what the next start makes the container from."""
+    tx.execute("UPDATE containers SET request = ? WHERE id = ?", (json.dumps(changed.to_json()), container_id))
+
+
 def every(store: Store, *, states: tuple[str, ...] = ()) -> list[Container]:
     """All containers, newest first; only those in these states when given."""
     where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""

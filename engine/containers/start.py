@@ -107,6 +107,7 @@ class Starter:
             lower_dirs=tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids),
             network=request.network,
             endpoints=endpoints,
+            dns=request.dns,
             copy_ups=tuple(
                 CopyUp(target=mount.target, volume_path=self._paths.volume(mount.source))
                 for mount in container.mounts

@@ -77,6 +77,23 @@ def detach(container_id: str, endpoint: Endpoint, *, interface: bool = True) -> 
         raise _failed(endpoint.network, error) from error
 
 
+def take_over(pid: int, container_id: str, endpoint: Endpoint) -> None:
+    """Let an attached endpoint become the one with the default route and the published ports, when the one that was
+    is gone. Raises EngineError."""
+    try:
+        with Netlink(pid) as inside:
+            link = inside.link(endpoint.interface)
+            if link is not None and endpoint.gateway:
+                links.add_default_route(inside, endpoint.gateway, link.index)
+                inside.commit()
+        hold_ports(container_id, endpoint)
+        if endpoint.ports:
+            allow_loopback(endpoint.bridge)
+            rules.publish(endpoint)
+    except OSError as error:
+        raise _failed(endpoint.network, error) from error
+
+
 def hold_ports(container_id: str, endpoint: Endpoint) -> None:
     """Bind the host's side of each published port for as long as this process lives. Raises Conflict."""
     key = _key(container_id, endpoint)

@@ -11,9 +11,8 @@ import os
 import socket
 import struct
 
-from runtime.kernel import calls, constants
-
 from ..record import Record
+from .namespace import InNetwork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Netlink:
     """
 
     def __init__(self, pid: int = 0) -> None:
-        self._socket = _in_namespace(pid) if pid else _open()
+        self._socket = _open(pid)
         self._queue: list[tuple[int, int, bytes, str]] = []
         self._sequence = 0
 
@@ -280,25 +279,12 @@ def _string(value: bytes) -> str:
     return os.fsdecode(value.rstrip(b"\0"))
 
 
-def _open() -> socket.socket:
+def _open(pid: int) -> socket.socket:
+    if pid:
+        with InNetwork(pid):
+            return _open(0)
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
     made.bind((0, 0))
     for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK):
         made.setsockopt(_SOL_NETLINK, option, 1)
     return made
-
-
-def _in_namespace(pid: int) -> socket.socket:
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        target = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            calls.setns(target, constants.CLONE_NEWNET, f"/proc/{pid}/ns/net")
-        finally:
-            os.close(target)
-        try:
-            return _open()
-        finally:
-            calls.setns(own, constants.CLONE_NEWNET, "/proc/thread-self/ns/net")
-    finally:
-        os.close(own)

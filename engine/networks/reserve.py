@@ -60,9 +60,8 @@ def reserve(
         raise EngineError(f"network {names}: {error.strerror or error}") from error
 
 
-def _ready(store: Store, root: str, host: Netlink, container_id: str, attachment: NetworkAttachment) -> Network:
-    """The network, its bridge there."""
-    network = rows.find(store, attachment.network)
+def check(network: Network, attachment: NetworkAttachment) -> None:
+    """Raise InvalidRequest for what the network cannot give, whoever has its addresses."""
     if network.driver != "bridge":
         raise InvalidRequest(f"network {network.name} of driver {network.driver} gives no addresses")
     if network.name == "bridge":
@@ -73,6 +72,14 @@ def _ready(store: Store, root: str, host: Netlink, container_id: str, attachment
             )
         if attachment.aliases:
             raise InvalidRequest("network-scoped aliases are only supported for user-defined networks")
+    if attachment.address and network.subnet:
+        ipam.check_fixed(attachment.address, network.subnet, network.gateway, set())
+
+
+def _ready(store: Store, root: str, host: Netlink, container_id: str, attachment: NetworkAttachment) -> Network:
+    """The network, its bridge there."""
+    network = rows.find(store, attachment.network)
+    check(network, attachment)
     used = store.query(
         "SELECT count(*) FROM endpoints WHERE network = ? AND container_id != ?", (network.name, container_id)
     )

@@ -73,6 +73,12 @@ def endpoints(store: Store, network: str) -> list[tuple[str, str, Endpoint]]:
     return [(row[0], row[1] or row[0][:12], endpoint(row[2])) for row in found]
 
 
+def of_container(store: Store, container_id: str) -> tuple[Endpoint, ...]:
+    """A container's places, in the order in which it took them."""
+    found = store.query("SELECT document FROM endpoints WHERE container_id = ? ORDER BY rowid", (container_id,))
+    return tuple(endpoint(row[0]) for row in found)
+
+
 def endpoint(document: str) -> Endpoint:
     """An endpoint from its row."""
     return Endpoint.from_json(json.loads(document))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..models import Container
     from ..paths import Paths
+    from ..store import Transaction
     from .exits import Exit
 
     Told = tuple[str, dict[str, str]]
@@ -34,10 +35,18 @@ class Ledger:
         self._paths = paths
         self._id = container_id
 
-    def change(self, change: Callable[[Container], Container], *events: Told, release_network: bool = False) -> None:
-        """Change the row and append events, in one transaction with the release of its addresses and ports."""
+    def change(
+        self,
+        change: Callable[[Container], Container],
+        *events: Told,
+        release_network: bool = False,
+        also: Callable[[Transaction], object] | None = None,
+    ) -> None:
+        """Change the row and append events, in one transaction with the release of its addresses and ports, or with
+        what `also` does."""
         store = Store(self._paths.database, self._paths.doorbells)
-        also = (lambda tx: release(tx, self._id)) if release_network else None
+        if release_network:
+            also = lambda tx: release(tx, self._id)  # noqa: E731 - two lines of def say no more
         try:
             rows.update(store, self._id, change, *events, also=also)
         except EngineError as error:

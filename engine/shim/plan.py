@@ -16,7 +16,7 @@ class CopyUp(Record):
 class Plan(Record):
     """`lower_dirs`: the image's unpacked layers, bottom first. `foreground`: the connection that brings this
     plan goes on as an attached session. `rows`, `columns`: the first size of the terminal, 0 if unknown.
-    `phases`: what was done before the shim came in."""
+    `dns`: resolvers of the container's own. `phases`: what was done before the shim came in."""
 
     container_id: str
     name: str
@@ -25,6 +25,7 @@ class Plan(Record):
     lower_dirs: tuple[str, ...]
     network: str
     endpoints: tuple[Endpoint, ...] = ()
+    dns: tuple[str, ...] = ()
     copy_ups: tuple[CopyUp, ...] = ()
     tty: bool = False
     open_stdin: bool = False

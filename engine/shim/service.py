@@ -10,6 +10,7 @@ from runtime.errors import RuntimeFault
 
 from ..containers.session import error_data
 from ..errors import EngineError, InvalidRequest, NotFound, WrongState
+from ..models import Endpoint
 from . import frames
 from .client import Client
 from .execs import Execs
@@ -43,6 +44,8 @@ class Service:
             "resume": self._resume,
             "resize": self._resize,
             "wait": self._wait,
+            "connect": self._connect,
+            "disconnect": self._disconnect,
         }
 
     def listen(self, listener: socket.socket) -> None:
@@ -178,4 +181,13 @@ class Service:
 
     def _wait(self, client: Client, _body: dict[str, Any]) -> dict[str, Any]:
         self._waiters.add(client)
+        return {}
+
+    def _connect(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
+        """Give the container its place in a further network, which its row already reserves."""
+        self._supervisor.endpoints.connect(Endpoint.from_json(body["endpoint"]))
+        return {}
+
+    def _disconnect(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
+        self._supervisor.endpoints.disconnect(str(body["network"]))
         return {}

@@ -21,11 +21,11 @@ from .. import unix
 from ..containers import files
 from ..containers.session import error_data
 from ..errors import EngineError, StartFailed
-from ..networks import attach as network
 from ..paths import Paths
 from ..phases import Phases
 from . import frames
 from .client import Client
+from .endpoints import Endpoints
 from .exits import Exit, backoff_s, should_restart
 from .ledger import Ledger, death_events
 from .log import LogWriter
@@ -64,6 +64,7 @@ class Supervisor:
         self.stop_requested = False
         self.paused = False
         self.ended: Exit | None = None
+        self.endpoints = Endpoints(self.loop, self.paths, plan, self.ledger)
         self._rootfs = Rootfs(self.paths, plan)
         self._service = Service(self)
         self._sampler: Sampler | None = None
@@ -132,9 +133,7 @@ class Supervisor:
             )
         if plan.network != "host":
             with phases.step("network"):
-                network.loopback(self.container.pid)
-                for endpoint in plan.endpoints:
-                    network.attach(self.container.pid, plan.container_id, endpoint)
+                self.endpoints.attach(self.container.pid)
         self._sampler = Sampler(self.loop, self.paths.ring(plan.container_id), self.container)
         with phases.step("exec"):
             self.container.start()
@@ -181,7 +180,7 @@ class Supervisor:
                 finished_ns=0,
                 restart_count=self._restarts,
                 stop_requested=False,
-                endpoints=self.plan.endpoints,
+                endpoints=self.endpoints.current,
                 phases=recorded,
             )
 
@@ -191,7 +190,7 @@ class Supervisor:
         """A start that failed leaves the container as it was, with the reason in its row."""
         failure = _as_start_failure(error)
         self._dismantle()
-        self._release_network()
+        self.endpoints.release()
 
         def failed(row: Container) -> Container:
             state = "exited" if row.started_ns else "created"
@@ -237,7 +236,7 @@ class Supervisor:
         if should_restart(policy, end, self._restarts, stop_requested=self.stop_requested):
             self._restart_later(end)
             return
-        self._release_network(interfaces=False)
+        self.endpoints.release(interfaces=False)
         events = death_events(end, stop_requested=self.stop_requested)
         if self.plan.auto_remove:
             self.ledger.remove(*events)
@@ -268,7 +267,7 @@ class Supervisor:
             self.ledger.complain(f"restart failed: {error}")
             failure = _as_start_failure(error)
             self._dismantle()
-            self._release_network()
+            self.endpoints.release()
             self.ledger.change(
                 lambda row: row.replace(
                     state="exited", pid=0, error=failure.message, exit_code=failure.exit_code, endpoints=()
@@ -284,7 +283,7 @@ class Supervisor:
             return False
         self._restart_timer.cancel()
         self._restart_timer = None
-        self._release_network()
+        self.endpoints.release()
         self.ledger.change(lambda row: row.replace(state="exited", endpoints=()), ("stop", {}), release_network=True)
         self._service.tell_waiters(self.ended.code if self.ended else 0)
         self._done = True
@@ -303,15 +302,6 @@ class Supervisor:
             self.stdio.finish(end.code)
             self.stdio = None
 
-    def _release_network(self, *, interfaces: bool = True) -> None:
-        """Close ports, delete interfaces. The kernel deletes those of a container that has ended, but late:
-        nobody should wait for that, so a first call leaves them to a second."""
-        for endpoint in self.plan.endpoints:
-            try:
-                network.detach(self.plan.container_id, endpoint, interface=interfaces)
-            except (EngineError, OSError) as error:
-                self.ledger.complain(f"network: {error}")
-
     def _dismantle(self) -> None:
         """Undo what a start has made, as far as it went."""
         if self._pidfd >= 0:
@@ -321,6 +311,7 @@ class Supervisor:
         if self._sampler:
             self._sampler.stop()
             self._sampler = None
+        self.endpoints.leave()
         if self.container:
             try:
                 self.container.delete(force=True)
@@ -334,7 +325,7 @@ class Supervisor:
     def _clear(self) -> None:
         """The last act: cgroup, runtime state, mounts, socket, and with --rm the files."""
         self._dismantle()
-        self._release_network()
+        self.endpoints.release()
         self._rootfs.unmount()
         if self.plan.auto_remove:
             files.remove(self.paths, self.plan.container_id)
