@@ -47,6 +47,7 @@ class Flows:
         self._settings = settings
         # One at a time: the terminals tab opens what a container holds while a key opens the same.
         self._opening = asyncio.Lock()
+        self._opened: set[str] = set()
 
     async def run(self, image: Image | None = None) -> None:
         """Ask for everything, create, start; a container with a terminal opens in a live pane."""
@@ -190,9 +191,19 @@ class Flows:
                 await link.laid_out(_LAYOUT_S)
             app.release_keys(pane)
 
-    async def reopen(self, container: Container) -> None:
-        """Open what the container still holds: its own terminal, and shells that were left running."""
+    def begins_anew(self, container_id: str) -> None:
+        """The container started: what it holds then has not been opened here."""
+        self._opened.discard(container_id)
+
+    async def reopen(self, container: Container, *, again: bool = False) -> None:
+        """Open what the container still holds: its own terminal, and shells that were left running.
+
+        Once for each of its runs, so that terminals which others open later are left to them, unless asked `again`.
+        """
         screen = self._screen
+        if container.id in self._opened and not again:
+            return
+        self._opened.add(container.id)
         if container.state not in ("running", "paused"):
             return
         async with self._opening:
@@ -205,7 +216,7 @@ class Flows:
         screen = self._screen
         containers = screen.engine.containers
         open_links = screen.dock.links(container.id)
-        if container.tty and not any(not link.exec_id for link in open_links):
+        if container.tty and not any(not link.exec_id and not link.over for link in open_links):
             session = await screen.bridge.call(containers.attach, container.id)
             await self._open(session, container, self._attach_title(container), live=False)
         for terminal in await screen.bridge.call(containers.terminals, container.id):
@@ -330,11 +341,15 @@ class Flows:
 
     async def _open(self, session: Session, container: Container, title: str, *, live: bool = True) -> None:
         screen = self._screen
+        ended = [old for old in screen.dock.links(container.id) if old.over and old.exec_id == session.exec_id]
         keys = self._settings.detach_keys if not session.exec_id else ""
         link = TerminalLink(screen.bridge, session, container.id, title, detach_keys=keys)
         if not await screen.dock.open(link):
             screen.flash(f"{container.name} has four terminals open already; d closes one", "warning")
             return
+        # Only now, so that the dock is never empty in between.
+        for old in ended:
+            await screen.dock.close(old.pane)
         screen.arrange_terminals()
         if live:
             _to_live(link.pane)

@@ -110,8 +110,6 @@ class Commands(Screen[None]):
     def show_hints(self) -> None:
         raise NotImplementedError
 
-    # -- telling and asking ---------------------------------------------------------------------------------------
-
     def flash(self, text: str, role: Role = "success") -> None:
         """One line in the status row."""
         self.status.flash(text, role)
@@ -138,15 +136,11 @@ class Commands(Screen[None]):
         """Run a flow in a worker; a flow of the same group that still runs is left alone."""
         self.run_worker(work, group=group, exit_on_error=False)
 
-    # -- which keys count where -----------------------------------------------------------------------------------
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Container keys act where a container is what one looks at, not from the lists of other things."""
         if action in _CONTAINER_ACTIONS:
             return self.panel == "containers"
         return True
-
-    # -- containers -----------------------------------------------------------------------------------------------
 
     def action_container(self, name: str) -> None:
         if not self.model.containers and name == "pause":
@@ -178,6 +172,8 @@ class Commands(Screen[None]):
             self.action_image("toolbox")
             return
         self.show_tab(tab)
+        if tab == "terminals" and self.container is not None:
+            self.begin(self.flows.reopen(self.container, again=True), "terminals")
         if tab == "terminals" and self.container is not None and not self.dock.panes():
             alive = self.container.state in ("running", "paused")
             if not alive:
@@ -258,8 +254,6 @@ class Commands(Screen[None]):
         """The pane that gets the keys; None when no terminal is live."""
         return next((link.pane for link in self.dock.links() if link.pane.live), None)
 
-    # -- other panels ---------------------------------------------------------------------------------------------
-
     def action_image(self, name: str) -> None:
         if name == "pull":
             self.begin(self.flows.pull(), "pull")
@@ -291,8 +285,6 @@ class Commands(Screen[None]):
             self.jobs.stop(job)
             self.flash(f"stopping {job.title}", "warning")
 
-    # -- terminals --------------------------------------------------------------------------------------------------
-
     def action_close_terminal(self) -> None:
         if isinstance(self.focused, TerminalPane):
             self.begin(self.flows.close_terminal(self.focused), "terminals")
@@ -309,8 +301,6 @@ class Commands(Screen[None]):
     def action_leave_live(self) -> None:
         if isinstance(self.focused, TerminalPane):
             self.focused.go_view()
-
-    # -- moving about -----------------------------------------------------------------------------------------------
 
     def action_panel(self, kind: str) -> None:
         self._end_zoom()

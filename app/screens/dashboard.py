@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Container as Box
@@ -27,10 +27,11 @@ from ..widgets.table import LiveTable
 from ..widgets.terminal import TerminalPane
 from .charts import WINDOWS_S, natural_window, tracked
 from .commands import Commands
-from .detail import DetailPane, draw_life
+from .detail import DetailPane
 from .dock import TerminalDock
 from .footer import KeyFooter
 from .hints import hints
+from .loading import DetailLoader
 from .panels import (
     ContainersPanel,
     EventsPanel,
@@ -45,12 +46,10 @@ from .side import GraphStrip, SideColumn
 from .strip import PanelStrip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from textual import events
     from textual.app import ComposeResult
 
-    from engine.models import Container, Image, LogLine
+    from engine.models import Container, Image
 
     from ..bridge import Bridge
     from ..keymap import Keymap
@@ -58,8 +57,6 @@ if TYPE_CHECKING:
     from ..settings import Remembered, Settings
 
 _SLOW_TICKS = 15
-_SETTLE_S = 0.08
-"""A cursor that moves on within this time costs no engine call."""
 
 
 class DashboardScreen(Commands):
@@ -119,9 +116,7 @@ class DashboardScreen(Commands):
         self._wanted = remembered.container
         self._preset_classes()
         self._ticks = 0
-        self._loaded: tuple[str, str, str] = ("", "", "")
-        self._log_of = ""
-        self._stop_log: Callable[[], None] | None = None
+        self.loader = DetailLoader(self)
 
     def _preset_classes(self) -> None:
         """Classes that will be needed, before anything is mounted: each later change styles every widget anew."""
@@ -175,8 +170,6 @@ class DashboardScreen(Commands):
                     continue
                 self.model.remember(container.id, history)
 
-    # -- what is selected ---------------------------------------------------------------------------------------
-
     @property
     def container(self) -> Container | None:
         """The container that the detail pane and container keys are about."""
@@ -203,21 +196,19 @@ class DashboardScreen(Commands):
         """Whether terminals are drawn beside the other tabs at this size."""
         return not self.has_class("-narrow")
 
-    # -- drawing --------------------------------------------------------------------------------------------------
-
     def show_everything(self) -> None:
         """Draw all panels from the model."""
         for panel in self.panels.values():
             panel.show(self.model)
         self._show_counts()
-        self._show_graphs()
+        self.show_graphs()
 
     def containers_changed(self) -> None:
         """Draw what depends on containers."""
         self.panels["containers"].show(self.model)
         self.panels["projects"].show(self.model)
         self._show_counts()
-        self._show_graphs()
+        self.show_graphs()
         self.show_hints()
 
     def _show_counts(self) -> None:
@@ -251,9 +242,9 @@ class DashboardScreen(Commands):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._populate)
-        self.call_after_refresh(self._show_graphs)
+        self.call_after_refresh(self.show_graphs)
 
-    def _show_graphs(self) -> None:
+    def show_graphs(self) -> None:
         container = self.container
         track = tracked(self.model, container)
         window_s = self.window_s or natural_window(container, time.time_ns())
@@ -290,14 +281,12 @@ class DashboardScreen(Commands):
         self.bridge.spawn(self.bridge.sample())
         container = self.container
         if container is not None and self.detail.tab == "overview" and self._ticks % 2 == 0:
-            self.bridge.spawn(self._load_processes(container))
-
-    # -- messages ---------------------------------------------------------------------------------------------------
+            self.bridge.spawn(self.loader.processes(container))
 
     @on(Sampled)
     def _on_sampled(self) -> None:
         self.panels["containers"].show(self.model)
-        self._show_graphs()
+        self.show_graphs()
 
     @on(Changed)
     def _on_changed(self, message: Changed) -> None:
@@ -315,9 +304,7 @@ class DashboardScreen(Commands):
         if container is not None:
             actions = {event.action for event in message.events if event.actor == container.id}
             if actions:
-                self._loaded = ("", "", "")
-                if "start" in actions:
-                    self._log_of = ""
+                self.loader.forget(log="start" in actions)
                 self.load_detail()
         elif not message.events or self.panel == "events":
             self.load_detail()
@@ -408,8 +395,6 @@ class DashboardScreen(Commands):
     def _on_strip(self, message: PanelStrip.Chosen) -> None:
         self.show_panel(message.kind)
 
-    # -- moving about -----------------------------------------------------------------------------------------------
-
     def show_panel(self, kind: str) -> None:
         """Make a list the active one and focus it."""
         self._choose_panel(kind)
@@ -460,22 +445,13 @@ class DashboardScreen(Commands):
         self.panels["containers"].table.move_cursor_to(container_id)
         self.load_detail()
 
-    # -- loading the detail -------------------------------------------------------------------------------------------
-
     def load_detail(self) -> None:
         """Show the selected object's tab; a change of selection loads it, the newest wins."""
         kind, key, subject = self._subject()
         self.detail.show(kind, subject, self._tabs.get(kind, ""))
         self.dock.show(key if kind == "containers" else "")
         self.arrange_terminals()
-        wanted = (kind, key, self.detail.tab)
-        if wanted == self._loaded and kind != "jobs":
-            return
-        same_object = wanted[:2] == self._loaded[:2]
-        self._loaded = wanted
-        if not same_object or kind != "containers":
-            self._drop_log(key)
-        self.run_worker(self._load(kind, key, same_object), group="detail", exclusive=True, exit_on_error=False)
+        self.loader.load(kind, key)
 
     def _subject(self) -> tuple[str, str, str]:
         """Kind, key and title of what the detail pane is to show."""
@@ -499,87 +475,6 @@ class DashboardScreen(Commands):
             return "jobs", key, titles.get(key, "")
         return self.panel, key, key[:24] if self.panel != "events" else "event"
 
-    async def _load(self, kind: str, key: str, same_object: bool) -> None:
-        import asyncio
-
-        if not same_object:
-            await asyncio.sleep(_SETTLE_S)
-        try:
-            if kind == "containers" and key:
-                await self._load_container(self.model.containers[key])
-            elif kind == "images":
-                await self._load_image(key)
-            elif kind == "jobs":
-                await self.detail.show_job(next((job for job in self.model.jobs if job.id == key), None))
-            elif kind:
-                self.detail.show_document(self._document(kind, key))
-        except EngineError as error:
-            self.detail.show_document({"error": error.message})
-        except KeyError:
-            self._loaded = ("", "", "")
-
-    async def _load_container(self, container: Container) -> None:
-        containers, call = self.bridge.engine.containers, self.bridge.call
-        if self.model.track_id != container.id:
-            history = await call(containers.history, container.id)
-            self.model.follow(container.id, history)
-            self.model.remember(container.id, history)
-        self.call_after_refresh(self._show_graphs)
-        tab = self.detail.tab
-        if tab == "logs" and self._log_of != container.id:
-            self._follow_log(container)
-        elif tab == "overview":
-            await self._load_processes(container)
-        elif tab == "inspect":
-            self.detail.show_document(await call(containers.inspect, container.id))
-        elif tab == "terminals":
-            await self.flows.reopen(container)
-        phases = await call(containers.timeline, container.id)
-        happened = [event for event in self.model.events if event.actor == container.id]
-        self.detail.show_life(container, phases, happened)
-        draw_life(self.side.timeline, container, phases, happened)
-
-    async def _load_processes(self, container: Container) -> None:
-        containers = self.bridge.engine.containers
-        alive = container.state in ("running", "paused")
-        try:
-            self.detail.overview.show_processes(await self.bridge.call(containers.top, container.id) if alive else [])
-        except EngineError:
-            self.detail.overview.show_processes([])
-
-    async def _load_image(self, key: str) -> None:
-        images = self.bridge.engine.images
-        if self.detail.tab == "layers":
-            self.detail.show_layers(await self.bridge.call(images.history, key))
-        else:
-            self.detail.show_document(await self.bridge.call(images.inspect, key))
-
-    def _document(self, kind: str, key: str) -> Any:
-        model = self.model
-        if kind == "networks":
-            return next((network.to_json() for network in model.networks if network.id == key), {})
-        if kind == "volumes":
-            return next((volume.to_json() for volume in model.volumes if volume.name == key), {})
-        if kind == "events":
-            return next((event.to_json() for event in model.events if str(event.id) == key), {})
-        members = next((project.containers for project in model.projects() if project.name == key), ())
-        return {container.name: container.to_json() for container in members}
-
-    def _follow_log(self, container: Container) -> None:
-        self._drop_log("")
-        self._log_of = container.id
-        self._stop_log = self.bridge.follow_log(container.id, self.settings.log_tail, self._log_arrived)
-
-    def _log_arrived(self, lines: list[LogLine]) -> None:
-        self.detail.logs.append(lines)
-
-    def _drop_log(self, keep: str) -> None:
-        if self._log_of != keep or not keep:
-            if self._stop_log is not None:
-                self._stop_log()
-            self._stop_log, self._log_of = None, ""
-            self.detail.logs.clear()
-
     def arrange_terminals(self) -> None:
         """Classes that the style sheet lays out by: which of tabs and terminals are in sight."""
         panes = self.dock.panes() if self.detail.kind == "containers" else []
@@ -596,7 +491,7 @@ class DashboardScreen(Commands):
         now = self.window_s or natural_window(self.container, time.time_ns())
         index = min(max(WINDOWS_S.index(now) + step, 0), len(WINDOWS_S) - 1)
         self.window_s = WINDOWS_S[index]
-        self._show_graphs()
+        self.show_graphs()
 
     def remember(self) -> Remembered:
         """The view as it is now, for the next start."""

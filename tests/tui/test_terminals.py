@@ -136,6 +136,34 @@ async def test_at_80x24_a_terminal_has_the_screen_to_itself() -> None:
         await until(pilot, lambda: app.dashboard.detail.tab == "overview", "the tab beside")
 
 
+async def test_a_restart_opens_the_terminal_of_the_new_run_in_place_of_the_old() -> None:
+    engine = busy_engine()
+    app = make_app(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        terminal = await attached(pilot, app, engine)
+        terminal.end(0)
+        engine.containers.stop("shell")
+        await until(pilot, lambda: app.dashboard.dock.panes()[0].has_ended, "the end")
+        engine.containers.start("shell")
+        panes = app.dashboard.dock.panes
+        await until(pilot, lambda: len(panes()) == 1 and not panes()[0].has_ended, "a pane of the new run")
+
+
+async def test_terminals_that_others_open_are_left_to_them() -> None:
+    engine = busy_engine()
+    app = make_app(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await attached(pilot, app, engine)
+        shell = engine.containers.get("shell")
+        engine.containers._session(shell, "exec7")
+        engine.events.tell("container", "exec_start: sh", shell.id, name="shell")
+        await until(pilot, lambda: app.model.events[-1].action.startswith("exec_start"), "the event")
+        await pilot.pause(0.3)
+        assert len(app.dashboard.dock.panes()) == 1
+        await pilot.press("ctrl+right_square_bracket", "escape", "t")
+        await until(pilot, lambda: len(app.dashboard.dock.panes()) == 2, "opened when asked for")
+
+
 async def test_shell_keys_refuse_a_paused_container_in_words() -> None:
     engine = busy_engine()
     app = make_app(engine)
