@@ -22,6 +22,10 @@ _SIG_DFL = None
 _SIGCHLD = 17
 _SIGKILL, _SIGSTOP, _SIGNAL_LIMIT = 9, 19, 65
 _SIGNAL_SET_BYTES = 128
+_KERNEL_SIGNAL_SET_BYTES = 8
+_SIGACTION_BYTES = 32
+_LIBC_SIGNALS = (32, 33)
+"""Those that the C library keeps for itself and lets nobody touch; a caller may have ignored them all the same."""
 
 
 def clone(flags: int, cgroup_fd: int = -1) -> int:
@@ -134,6 +138,9 @@ def reset_signals() -> None:
     for number in range(1, _SIGNAL_LIMIT):
         if number not in (_SIGKILL, _SIGSTOP):
             prototypes.signal(number, _SIG_DFL)
+    default = ctypes.create_string_buffer(_SIGACTION_BYTES)
+    for number in _LIBC_SIGNALS:
+        prototypes.rt_sigaction(number, default, None, _KERNEL_SIGNAL_SET_BYTES)
     empty = ctypes.create_string_buffer(_SIGNAL_SET_BYTES)
     prototypes.sigprocmask(_SIG_SETMASK, empty, None)
 

@@ -148,6 +148,7 @@ MPOL_FLAGS = {
 
 # asm/unistd.h of x86_64, asm-generic/unistd.h of the rest
 _X86_64 = {
+    "rt_sigaction": 13,
     "clone": 56,
     "pivot_root": 155,
     "set_mempolicy": 238,
@@ -158,6 +159,7 @@ _X86_64 = {
     "getcwd": 79,
 }
 _GENERIC = {
+    "rt_sigaction": 134,
     "clone": 220,
     "pivot_root": 41,
     "set_mempolicy": 237,
