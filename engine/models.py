@@ -88,8 +88,8 @@ class NetworkAttachment(Record):
 
 class CreateRequest(Record):
     """All that `create` can be asked for. None for command and entrypoint means the image's own. `network` is a mode or
-    a network's name; `networks`, unless None, says all networks and what is asked of each, `network` among them. `stdin_once`: the end of an API client's
-    input is the end of the program's."""
+    a network's name; `networks`, unless None, says all networks and what is asked of each, `network` among them.
+    `stdin_once`: the end of an API client's input is the end of the program's."""
 
     image: str
     name: str = ""

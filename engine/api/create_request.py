@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..models import CreateRequest, Device, PortMapping, Resources, RestartPolicy, Ulimit
 from .create_mounts import read_mounts
+from .create_networks import read_networks
 from .errors import ApiError
 from .fields import Fields
 
@@ -41,8 +42,7 @@ def read_create(body: dict[str, Any], *, name: str, platform: str, inherited: tu
     if not image:
         raise ApiError(400, "no image specified")
     warnings = _unsupported(config, host)
-    network, warned = _network(config, host)
-    warnings += warned
+    network, networks = read_networks(config, host)
     tty = config.flag("Tty")
     request = CreateRequest(
         image=image,
@@ -67,6 +67,7 @@ def read_create(body: dict[str, Any], *, name: str, platform: str, inherited: tu
         cap_drop=host.texts("CapDrop"),
         security_opt=host.texts("SecurityOpt"),
         network=network,
+        networks=networks,
         ports=_ports(host),
         publish_all=host.flag("PublishAllPorts"),
         dns=host.texts("Dns"),
@@ -148,23 +149,6 @@ def _unsupported(config: Fields, host: Fields) -> list[str]:
     if host.text("CgroupnsMode") == "host":
         warnings.append("CgroupnsMode host is not supported and was discarded.")
     return warnings
-
-
-def _network(config: Fields, host: Fields) -> tuple[str, list[str]]:
-    mode = host.text("NetworkMode")
-    mode = "bridge" if mode in ("", "default") else mode
-    endpoints = config.fields("NetworkingConfig").fields("EndpointsConfig")
-    others = [name for name in endpoints.names() if name not in (mode, "default")]
-    if mode == "bridge" and not host.text("NetworkMode") and len(endpoints.names()) == 1:
-        mode, others = endpoints.names()[0], []
-    if others:
-        raise ApiError(400, f"container cannot be connected to network endpoints: {', '.join(sorted(others))}")
-    warnings = []
-    endpoint = endpoints.fields(mode)
-    for name in ("IPAMConfig", "MacAddress", "Links", "Aliases"):
-        if endpoint.has(name) and mode not in ("host", "none"):
-            warnings.append(f"{name} of network {mode} is not supported and was discarded.")
-    return mode, warnings
 
 
 def _ports(host: Fields) -> tuple[PortMapping, ...]:

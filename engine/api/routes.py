@@ -65,12 +65,12 @@ ROUTES = [
     Route("POST", "/grpc", absent.session),
     # networks
     Route("GET", "/networks", networks.list_all),
-    Route("POST", "/networks/create", absent.not_implemented("creating networks")),
-    Route("POST", "/networks/prune", absent.not_implemented("pruning networks")),
+    Route("POST", "/networks/create", networks.create),
+    Route("POST", "/networks/prune", networks.prune),
     Route("GET", "/networks/{id}", networks.inspect),
-    Route("DELETE", "/networks/{id}", absent.not_implemented("removing networks")),
-    Route("POST", "/networks/{id}/connect", absent.not_implemented("connecting to networks")),
-    Route("POST", "/networks/{id}/disconnect", absent.not_implemented("disconnecting from networks")),
+    Route("DELETE", "/networks/{id}", networks.remove),
+    Route("POST", "/networks/{id}/connect", networks.connect),
+    Route("POST", "/networks/{id}/disconnect", networks.disconnect),
     # volumes
     Route("GET", "/volumes", volume_handlers.list_all),
     Route("POST", "/volumes/create", volume_handlers.create),
