@@ -87,12 +87,14 @@ class NameService:
 
     def _receive(self) -> None:
         assert self._datagrams is not None
-        self._names.refresh()
-        for _ in range(_BATCH):
-            try:
-                data, asker = self._datagrams.recvfrom(_QUESTION_BYTES)
-            except OSError:  # nothing more, or an asker that went away
-                return
+        arrived: list[tuple[bytes, tuple[str, int]]] = []
+        try:
+            while len(arrived) < _BATCH:
+                arrived.append(self._datagrams.recvfrom(_QUESTION_BYTES))
+        except OSError:  # nothing more, or an asker that went away
+            pass
+        self._names.refresh()  # and no earlier: what changed before a question came is in its answer
+        for data, asker in arrived:
             self._answer_datagram(data, asker)
 
     def _answer_datagram(self, data: bytes, asker: tuple[str, int]) -> None:
