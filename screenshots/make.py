@@ -140,7 +140,7 @@ async def picture(
             await pilot.pause(0.5)
             await pilot.press(*"ls --color /", "enter")
             await pilot.pause(0.7)
-            await pilot.press(*"ps ax | head -5", "enter")
+            await pilot.press(*"ps -eo pid,user,time,comm | head -5", "enter")
             await pilot.pause(0.8)
         await pilot.press(*keys)
         await pilot.pause(1.5)

@@ -49,6 +49,9 @@ TITLES = {
     "job": "Progress",
     "welcome": "Welcome",
 }
+SHORT_TITLES = {"overview": "Stats", "terminals": "Term", "timeline": "Time", "inspect": "JSON"}
+_ROOMY = 60
+"""Cells from which the tabs' whole names fit."""
 LAYER_COLUMNS = (
     Column("number", "#", 3, align="right", sortable=False),
     Column("size", "size", 7, align="right", sortable=False),
@@ -104,6 +107,9 @@ class DetailPane(Vertical):
             switcher.current = self.tab
         self.retitle()
 
+    def on_resize(self) -> None:
+        self.retitle()
+
     def neighbour(self, step: int) -> str:
         """The tab beside the one in sight."""
         tabs = TABS[self.kind]
@@ -120,10 +126,11 @@ class DetailPane(Vertical):
         parts: list[Content | tuple[str, str | Style]] = []
         if self.subject:
             parts += [(plain(self.subject), "bold"), (" ─ ", "$foreground 60%")]
+        roomy = self.size.width >= _ROOMY
         for number, tab in enumerate(TABS[self.kind]):
             if number:
-                parts.append((" │ ", "$foreground 38%"))
-            title = TITLES[tab]
+                parts.append((" │ " if roomy else "│", "$foreground 38%"))
+            title = TITLES[tab] if roomy else SHORT_TITLES.get(tab, TITLES[tab])
             if tab == "terminals" and self.terminals:
                 title += f" {self.terminals}"
             look = "bold $text-accent" if tab == self.tab else "$foreground 60%"

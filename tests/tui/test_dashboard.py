@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.command import CommandPalette
 from textual.widgets import Input
 
+from app.keymap import Keymap
 from app.modals.confirm import ConfirmDialog, QuitDialog
 from app.modals.help import HelpScreen
 from app.modals.menu import Menu
@@ -331,3 +333,54 @@ async def test_ascii_states_when_asked_for() -> None:
         await pilot.pause(0.1)
         glyphs = {str(row.cells["glyph"]) for row in app.dashboard.panels["containers"].table.rows}
         assert all(glyph.isascii() for glyph in glyphs)
+
+
+async def test_the_palette_finds_actions_containers_and_themes() -> None:
+    engine = busy_engine()
+    app = make_app(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await go_to(pilot, app, "web")
+        await pilot.press("colon")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette), "the palette")
+        await pilot.press(*"pause or")
+        await pilot.pause(0.5)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: engine.containers.get("web").state == "paused", "paused by the palette")
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette), "the palette again")
+        await pilot.press(*"theme pydock-light")
+        await pilot.pause(0.5)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.theme == "pydock-light", "the light theme")
+        assert not app.current_theme.dark
+
+
+async def test_presets_rekey_the_running_app() -> None:
+    engine = busy_engine()
+    app = make_app(engine, keymap=Keymap("k9s"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await go_to(pilot, app, "web")
+        await pilot.press("u")
+        await until(pilot, lambda: engine.containers.get("web").state == "exited", "u stops")
+        await go_to(pilot, app, "api")
+        await pilot.press("s")
+        await until(pilot, lambda: app.in_live_terminal, "s opens a shell")
+        assert engine.containers.get("api").state == "running"
+
+
+async def test_hostile_names_and_lines_are_drawn_as_they_are() -> None:
+    engine = busy_engine()
+    engine.run("[red]not[/red]")
+    engine.containers.say("[red]not[/red]", "\x1b]0;title\x07\x1b[2J[link=file:///etc]x[/link]")
+    app = make_app(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await go_to(pilot, app, "[red]not[/red]")
+        await until(
+            pilot, lambda: "[red]not[/red]" in str(app.dashboard.detail.border_title).replace("\\", ""), "title"
+        )
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Menu), "the menu")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.dashboard, "closed")
+        await until(pilot, lambda: "[link=file:///etc]x[/link]" in app.dashboard.detail.logs.text, "the line as text")
+        assert "\x1b" not in app.dashboard.detail.logs.text
