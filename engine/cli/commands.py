@@ -115,6 +115,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "list": ("network", "network ls"),
         "inspect": ("inspect", "network inspect"),
         "create": ("network", "network create"),
+        "connect": ("network_connect", "network connect"),
+        "disconnect": ("network_connect", "network disconnect"),
         "rm": ("network_remove", "network rm"),
         "remove": ("network_remove", "network rm"),
         "prune": ("network_remove", "network prune"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..images.images import Images
-    from ..models import Container, CreateRequest, ExecRequest, LogLine, Phase, Process
+    from ..models import Container, CreateRequest, ExecRequest, LogLine, NetworkAttachment, Phase, Process
     from ..networks.networks import Networks
     from ..paths import Paths
     from ..stats.sample import Sample
@@ -153,6 +153,18 @@ class Containers:
                 lambda row: row.replace(name=name),
                 ("rename", {"oldName": f"/{container.name}"}),
             )
+
+    def connect(self, reference: str, attachment: NetworkAttachment) -> None:
+        """Give it a place in a further network, at once if it runs. Raises NetworkNotFound, Conflict."""
+        from . import connect
+
+        connect.connect(self._store, self._paths, self.get(reference), attachment)
+
+    def disconnect(self, reference: str, network: str) -> None:
+        """Take it off a network, at once. Raises NetworkNotFound, Conflict when it is not on it."""
+        from . import connect
+
+        connect.disconnect(self._store, self._paths, self.get(reference), network)
 
     def logs(
         self,
