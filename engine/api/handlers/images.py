@@ -75,16 +75,21 @@ def _list(engine: Engine, filters: Filters) -> list[Image]:
     until = filters.pop("until", [])
     found = command.filtered(engine, engine.images.list(), filters)
     if patterns:
-        found = [image for image in found if _named(image, patterns)]
+        found = [named for image in found if (named := _only(image, patterns)).references]
     if until:
         limit = _time(until)
         found = [image for image in found if image.created_ns < limit]
     return found
 
 
-def _named(image: Image, patterns: list[str]) -> bool:
-    names = [command.split_reference(reference) for reference in image.references]
-    return any(command.reference_matches(name, tag, pattern) for name, tag in names for pattern in patterns)
+def _only(image: Image, patterns: list[str]) -> Image:
+    """The image with those of its names that fit a pattern."""
+    fitting = [
+        reference
+        for reference in image.references
+        if any(command.reference_matches(*command.split_reference(reference), pattern) for pattern in patterns)
+    ]
+    return image.replace(references=tuple(fitting))
 
 
 def _prune(engine: Engine, filters: Filters, dangling: bool) -> dict[str, Any]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ...models import PullProgress
     from ..call import Call
 
+HELD_LINES = 1
+"""The first line only says what is tried; it waits, as an image that is not there should be a 404."""
 _BARS = ("downloading", "unpacking")
 
 
@@ -42,15 +44,18 @@ async def create(call: Call) -> None:
 
 
 async def _lines(call: Call, progress: _Progress) -> None:
-    begun = False
+    waiting: list[dict[str, Any]] = []
     try:
         async for batch in call.threads.stream(progress.run):
-            if not begun:
+            waiting += batch
+            if len(waiting) <= HELD_LINES and not call.streaming:
+                continue
+            if not call.streaming:
                 await call.begin(JSON)
-                begun = True
-            await call.write(b"".join(json.dumps(line).encode() + b"\r\n" for line in batch))
+            await call.write(b"".join(json.dumps(line).encode() + b"\r\n" for line in waiting))
+            waiting.clear()
     except EngineError as error:
-        if not begun:
+        if not call.streaming:
             raise
         message = answer_to(error)[1]
         await call.write(json.dumps({"errorDetail": {"message": message}, "error": message}).encode() + b"\r\n")
