@@ -69,13 +69,14 @@ class Challenge:
 class Authenticator:
     """Answers challenges of one registry, remembering tokens until shortly before they end.
 
-    `ask(method, url, headers, form)` sends a request to a token service. Not thread-safe.
+    `ask(method, url, headers, form)` sends a request to a token service. `credentials`: the caller's own, in place of
+    Docker's files. Not thread-safe.
     """
 
-    def __init__(self, domain: str, ask: Ask) -> None:
+    def __init__(self, domain: str, ask: Ask, credentials: Credentials | None = None) -> None:
         self.domain = domain
         self._ask = ask
-        self._credentials: Credentials | None = None
+        self._credentials = credentials
         self._tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
         self._header = ""
         self._valid_until = 0.0

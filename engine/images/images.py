@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..models import Image, PullProgress, Removed
     from ..paths import Paths
+    from .auth import Credentials
     from .config import ImageConfig
 
     Announce = Callable[[str, str, dict[str, str]], object]
@@ -89,15 +90,17 @@ class Images:
         platform: str = "",
         on_progress: OnProgress | None = None,
         cancelled: Callable[[], bool] | None = None,
+        credentials: Credentials | None = None,
     ) -> Image:
         """Fetch an image that is missing or changed, and unpack it. `on_progress` may be called from any thread.
+        `credentials`: the caller's own, in place of those of Docker's files.
 
         Raises InvalidRequest, ImageNotFound, Unauthorized, RegistryError, CorruptContent and Cancelled; what
         was fetched by then is kept for the next attempt.
         """
         from .pull import Pull
 
-        pull = Pull(self._paths, parse(ref), platform, on_progress, cancelled)
+        pull = Pull(self._paths, parse(ref), platform, on_progress, cancelled, credentials)
         entry = pull.run()
         self._announce("pull", parse(ref).familiar, {"name": parse(ref).familiar_name})
         return self._describe(self._index.read(), entry.config)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ..models import LayerStatus
     from ..paths import Paths
     from .assemble import LayerBlob
+    from .auth import Credentials
     from .content import Ingest
     from .manifest import Config, Descriptor
     from .reference import Reference
@@ -67,6 +68,7 @@ class Pull:
         platform: str,
         on_progress: Callable[[PullProgress], None] | None,
         cancelled: Callable[[], bool] | None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._paths = paths
         self._reference = reference
@@ -75,7 +77,7 @@ class Pull:
         self._cancelled = cancelled
         self._content = ContentStore(paths)
         self._layers = LayerStore(paths)
-        self._registry = Registry(reference, cancelled=cancelled)
+        self._registry = Registry(reference, credentials=credentials, cancelled=cancelled)
         self._reported: dict[str, float] = {}
         self._held: list[int] = []
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from .auth import Credentials
     from .reference import Reference
 
 STALL_S = 30.0
@@ -48,7 +49,12 @@ class Registry:
     """
 
     def __init__(
-        self, reference: Reference, *, cancelled: Callable[[], bool] | None = None, stall_s: float = STALL_S
+        self,
+        reference: Reference,
+        *,
+        credentials: Credentials | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        stall_s: float = STALL_S,
     ) -> None:
         self.reference = reference
         self.domain = reference.domain
@@ -64,7 +70,7 @@ class Registry:
             headers={"User-Agent": USER_AGENT},
         )
         self._auth_lock = threading.RLock()  # guards _auth
-        self._auth = Authenticator(self.domain, self._ask)
+        self._auth = Authenticator(self.domain, self._ask, credentials)
         self._socket_lock = threading.Lock()  # guards _sockets
         self._sockets: list[socket.socket] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ from tests.api.client import Api, read_head
 from tests.support import registry
 
 pytestmark = pytest.mark.root
+
+# the password is "secret"
+HTPASSWD = "ann:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
 
 
 def filtered(**filters: list[str]) -> str:
@@ -101,6 +105,23 @@ def test_a_pull_tells_its_progress(api: Api, tmp_path: Path) -> None:
                 if one.startswith(address):
                     api("DELETE", f"/images/{one}")
         api("DELETE", f"/images/{reference}@{digest}")
+
+
+@pytest.mark.registry
+def test_a_pull_uses_the_credentials_that_come_with_it(api: Api, tmp_path: Path) -> None:
+    if missing := registry.missing():
+        pytest.skip(f"needs {missing}")
+
+    def header(password: str) -> str:
+        data = json.dumps({"username": "ann", "password": password}).encode()
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+    with registry.run_registry(tmp_path / "registry", htpasswd=HTPASSWD) as address:
+        target = f"/images/create?fromImage={address}/private&tag=1"
+        assert api("POST", target).status == 401
+        assert api("POST", target, **{"X-Registry-Auth": header("wrong")}).status == 401
+        # let in, and told that there is no such image
+        assert api("POST", target, **{"X-Registry-Auth": header("secret")}).status == 404
 
 
 def test_a_pull_of_nothing_is_refused(api: Api) -> None:

@@ -28,6 +28,7 @@ async def attach(call: Call) -> None:
     keys = parse_detach_keys(call.text("detachKeys"))
     streams = frozenset(name for name in STREAMS if call.flag(name))
     logs, stream = call.flag("logs"), call.flag("stream")
+    ends_stdin = (await call.threads.call(call.engine.containers.request, container.id)).stdin_once
     session = None
     if stream and container.state in LIVE:
         try:
@@ -36,20 +37,13 @@ async def attach(call: Call) -> None:
             pass
     try:
         tunnel = call.upgrade(framed=not container.tty)
+        if logs and not (container.tty and session):  # a terminal's last screen comes with its session
+            await _replay(call, container, tunnel, streams)
     except BaseException:
         if session:
             session.close()
         raise
-    bridge = Bridge(
-        tunnel,
-        tty=container.tty,
-        streams=streams,
-        detach_keys=keys,
-        replay=logs,
-        ends_stdin=await _ends_stdin(call, container),
-    )
-    if logs and not (container.tty and session):  # a terminal's last screen comes with its session
-        await _replay(call, container, tunnel, streams)
+    bridge = Bridge(tunnel, tty=container.tty, streams=streams, detach_keys=keys, replay=logs, ends_stdin=ends_stdin)
     tunnel.carry(bridge)
     if session:
         bridge.wire(session)
@@ -59,10 +53,6 @@ async def attach(call: Call) -> None:
         bridge.close()
     await tunnel.gone()
     call.service.held.release(container.id, bridge)
-
-
-async def _ends_stdin(call: Call, container: Container) -> bool:
-    return (await call.threads.call(call.engine.containers.request, container.id)).stdin_once
 
 
 async def _replay(call: Call, container: Container, tunnel: Tunnel, streams: frozenset[str]) -> None:

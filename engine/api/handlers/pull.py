@@ -14,11 +14,13 @@ from ...errors import EngineError, ImageNotFound
 from ...images.reference import parse
 from ..call import JSON
 from ..errors import ApiError, answer_to
+from ..registry_auth import read_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ...engine import Engine
+    from ...images.auth import Credentials
     from ...models import PullProgress
     from ..call import Call
 
@@ -35,7 +37,8 @@ async def create(call: Call) -> None:
     reference = _reference(call.text("fromImage"), call.text("tag"))
     parse(reference)
     platform = call.text("platform")
-    progress = _Progress(call.engine, reference, platform)
+    credentials = read_credentials(call.headers.get("x-registry-auth", ""))
+    progress = _Progress(call.engine, reference, platform, credentials)
     outcome = asyncio.get_running_loop().create_task(_lines(call, progress))
     try:
         await outcome
@@ -64,10 +67,11 @@ async def _lines(call: Call, progress: _Progress) -> None:
 class _Progress:
     """Runs the pull in a thread of its own, which tells its progress from several: they meet in a queue."""
 
-    def __init__(self, engine: Engine, reference: str, platform: str) -> None:
+    def __init__(self, engine: Engine, reference: str, platform: str, credentials: Credentials | None) -> None:
         self._engine = engine
         self._reference = reference
         self._platform = platform
+        self._credentials = credentials
         self._left = False
 
     def leave(self) -> None:
@@ -87,6 +91,7 @@ class _Progress:
                 image = self._engine.images.pull(
                     self._reference,
                     platform=self._platform,
+                    credentials=self._credentials,
                     on_progress=lambda progress: lines.put(_line(progress)),
                     cancelled=lambda: self._left or cancelled(),
                 )
