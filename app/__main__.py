@@ -34,9 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except (EngineError, ConfigurationError) as error:
         return _refuse(error.message, error.hint)
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         name = f": {error.filename}" if error.filename else ""
         return _refuse(f"{(error.strerror or str(error)).lower()}{name}")
+    except Exception as error:
+        import logging
+
+        logging.getLogger(__name__).exception("cannot start")
+        return _refuse(f"internal error: {error or type(error).__name__}", "--debug FILE writes down the details")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from .keymap import Keymap
     from .model import Snapshot
     from .settings import Settings
+
+
+log = logging.getLogger(__name__)
 
 
 class PydockApp(App[None]):
@@ -113,6 +118,14 @@ class PydockApp(App[None]):
         if (running or jobs) and not await self.push_screen_wait(QuitDialog(running, jobs)):
             return
         self.exit()
+
+    def _fatal_error(self) -> None:
+        """A defect ends the program with one line; the traceback goes to the log file. Containers do not notice."""
+        log.error("the dashboard failed", exc_info=self._exception)
+        reason = str(self._exception) or type(self._exception).__name__
+        line = f"pydock-tui: internal error: {reason} (the log file has the details; containers run on)"
+        self._exit_renderables.append(Text(line.replace("\n", " ")))
+        self._close_messages_no_wait()
 
     async def on_unmount(self) -> None:
         """Detach from everything: sessions first, then events and threads."""

@@ -295,3 +295,20 @@ def _frozen(pid: int) -> bool:
         if file.exists():
             return file.read_text().strip() == "1"
     return False
+
+
+def test_a_defect_ends_the_program_with_one_line_and_a_log(pydock: EngineRoot) -> None:
+    breaking = (
+        "import app.screens.dashboard as d; d.DashboardScreen._tick = lambda self: 1 // 0; import app.__main__ as m; "
+    )
+    log = pydock.base / "defect.log"
+    terminal = Tmux(120, 40, env=pydock.environment)
+    try:
+        terminal.run([sys.executable, "-c", breaking + f"raise SystemExit(m.main(['--debug', '{log}']))"])
+        terminal.until(lambda: terminal.ended() is not None, "the end")
+        assert terminal.ended() == 1
+        assert "internal error: integer division or modulo by zero" in terminal.everything()
+        assert "Traceback" not in terminal.everything()
+        assert "ZeroDivisionError" in log.read_text()
+    finally:
+        terminal.close()
