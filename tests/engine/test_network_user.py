@@ -307,10 +307,8 @@ def test_a_killed_shim_leaves_nothing_of_two_networks(engine: Engine, image: str
     with Engine(engine.paths.root, engine.paths.run_root) as other:
         assert other.containers.get("web").state == "exited"
         assert address_of(other, "asker", "web") == ""
-        for network in made:
-            wait_until(
-                "the interface to go", lambda network=network: not interface(links.veth_name(web.id, network.name))
-            )
+        ends = [links.veth_name(web.id, network.name) for network in made]
+        wait_until("the interfaces to go", lambda: sum(map(interface, ends)) == 0)
         other.networks.remove("two")
     assert asker.endpoints == engine.containers.get("asker").endpoints
 
