@@ -79,7 +79,7 @@ def _start(paths: Paths, path: str) -> None:
         listener.listen(512)
         log = f"{paths.run_root}/zygote.log"
         main = f"{os.path.dirname(os.path.abspath(__file__))}/main.py"
-        os.posix_spawn(
+        starter = os.posix_spawn(
             sys.executable,
             [sys.executable, "-SI", main, path],
             {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C.UTF-8"},
@@ -91,3 +91,7 @@ def _start(paths: Paths, path: str) -> None:
             ],
             setsid=True,
         )
+        try:
+            os.waitpid(starter, 0)
+        except ChildProcessError:  # this host lets the kernel reap for it
+            pass

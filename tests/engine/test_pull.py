@@ -16,6 +16,7 @@ from engine.images.images import Images
 from engine.models import PullProgress
 from engine.paths import Paths
 from tests.support import registry
+from tests.support.engine import wait_until
 from tests.support.images import Layout, archive, member
 
 pytestmark = [
@@ -186,7 +187,9 @@ def test_a_layer_of_an_earlier_boot_that_was_never_synced_is_made_again(store: S
     name = f"{address}/team/one:1"
     store.images.pull(name)
     config = store.images.config(name)
-    Path(store.paths.layer(config.chain_ids[-1]), "boot").write_text("another boot")
+    note = Path(store.paths.layer(config.chain_ids[-1]), "boot")
+    wait_until("the layer synced, so that nobody takes the note away", lambda: not note.exists())
+    note.write_text("another boot")
     store.file(name, "etc/motd").write_text("")
     store.images.ensure_unpacked(config)
     assert store.file(name, "etc/motd").read_text() == "top"
