@@ -54,9 +54,16 @@ class Device(Record):
     permissions: str = "rwm"
 
 
+class DeviceLimit(Record):
+    """A limit or weight of one block device, by its path on the host."""
+
+    path: str
+    value: int
+
+
 class Resources(Record):
     """cgroup limits; 0 or "" is unset. `nano_cpus`: billionths of a CPU. `memory_swap`: memory plus swap,
-    -1 unlimited."""
+    -1 unlimited. `memory_swappiness` -1 is the host's own."""
 
     memory: int = 0
     memory_swap: int = 0
@@ -68,6 +75,14 @@ class Resources(Record):
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
     pids_limit: int = 0
+    memory_swappiness: int = -1
+    oom_kill_disable: bool = False
+    blkio_weight: int = 0
+    blkio_weight_devices: tuple[DeviceLimit, ...] = ()
+    device_read_bps: tuple[DeviceLimit, ...] = ()
+    device_write_bps: tuple[DeviceLimit, ...] = ()
+    device_read_iops: tuple[DeviceLimit, ...] = ()
+    device_write_iops: tuple[DeviceLimit, ...] = ()
 
 
 class RestartPolicy(Record):
@@ -75,6 +90,19 @@ class RestartPolicy(Record):
 
     name: str = "no"
     maximum_retries: int = 0
+
+
+class HealthCheck(Record):
+    """How to find out whether the program is well. `test`: Docker's form, ("NONE",), ("CMD", word, …) or
+    ("CMD-SHELL", text); () is the image's own. A duration or number of 0 is the image's own, else Docker's default:
+    every 30 s, at most 30 s long, no start period (in it, every 5 s), 3 retries."""
+
+    test: tuple[str, ...] = ()
+    interval_ns: int = 0
+    timeout_ns: int = 0
+    start_period_ns: int = 0
+    start_interval_ns: int = 0
+    retries: int = 0
 
 
 class NetworkAttachment(Record):
@@ -89,7 +117,9 @@ class NetworkAttachment(Record):
 class CreateRequest(Record):
     """All that `create` can be asked for. None for command and entrypoint means the image's own. `network` is a mode or
     a network's name; `networks`, unless None, says all networks and what is asked of each, `network` among them.
-    `stdin_once`: the end of an API client's input is the end of the program's."""
+    `stdin_once`: the end of an API client's input is the end of the program's. `health` None is the image's own check.
+    `runtime`: "" is ours, else the name or path of another OCI runtime. `volumes_from`: NAME[:ro|rw], whose mounts
+    come before `mounts`."""
 
     image: str
     name: str = ""
@@ -130,6 +160,13 @@ class CreateRequest(Record):
     ipc_mode: str = ""
     uts_mode: str = ""
     userns_mode: str = ""
+    cgroupns_mode: str = ""
+    cgroup_parent: str = ""
+    runtime: str = ""
+    annotations: dict[str, str] = {}
+    device_cgroup_rules: tuple[str, ...] = ()
+    volumes_from: tuple[str, ...] = ()
+    health: HealthCheck | None = None
     resources: Resources = Resources()
     restart: RestartPolicy = RestartPolicy()
     stop_signal: str = ""
