@@ -103,7 +103,7 @@ def _make(path: str, lower_dirs: tuple[str, ...]) -> None:
 
 def _forget_volatile(container_dir: str) -> None:
     """After a volatile mount the kernel refuses the next one until told that the changes are still wanted."""
-    note = f"{container_dir}/work/work/incompat/volatile"
+    note = os.path.join(container_dir, "work", "work", "incompat", "volatile")
     for remove, path in ((os.rmdir, f"{note}/dirty"), (os.unlink, f"{note}/dirty"), (os.rmdir, note)):
         try:
             remove(path)
