@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from .doorbell import Doorbell
 from .models import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .doorbell import Doorbell
     from .paths import Paths
     from .store import Store
 
@@ -48,6 +48,8 @@ class Events:
 
     def subscribe(self) -> Subscription:
         """Listen from now on. The socket exists before the id is read, so that nothing falls between."""
+        from .doorbell import Doorbell
+
         doorbell = Doorbell(self._paths.doorbells)
         return Subscription(self, doorbell, self.last_id())
 

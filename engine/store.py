@@ -15,7 +15,6 @@ import sqlite3
 import threading
 import time
 
-from . import doorbell
 from .errors import Conflict, EngineError
 
 TYPE_CHECKING = False
@@ -88,6 +87,9 @@ class Transaction:
             self._connection.execute("ROLLBACK")
             raise _translated(failure) from failure
         if self._told and self._doorbells:
+            # only who writes pays for sockets
+            from . import doorbell
+
             doorbell.ring(self._doorbells)
 
     def execute(self, sql: str, arguments: tuple[object, ...] = ()) -> sqlite3.Cursor:

@@ -9,8 +9,9 @@ from .errors import UsageError
 
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(i?b)?", re.IGNORECASE)
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
+# compiled at their first use: most commands read neither sizes nor times
+_SIZE = r"(\d+(?:\.\d+)?) ?([kmgtp]?)(i?b)?"
+_DURATION = r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)"
 _DURATION_NS = {
     "ns": 1,
     "us": 1000,
@@ -21,7 +22,7 @@ _DURATION_NS = {
     "h": 3600 * 10**9,
     "d": 86400 * 10**9,
 }
-_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?(Z|[+-]\d\d:\d\d)?")
+_RFC3339 = r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?(Z|[+-]\d\d:\d\d)?"
 
 
 def decimal_size(size: float, digits: int = 3) -> str:
@@ -36,7 +37,7 @@ def binary_size(size: float) -> str:
 
 def parse_size(text: str, option: str) -> int:
     """Bytes from "64m", "1.5g", "512" (powers of 1024); raises `UsageError` that names the option."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
     if match is None:
         raise UsageError(f'invalid argument "{text}" for "{option}" flag: not a size such as 512, 64m or 1.5g')
     power = " kmgtp".index(match[2].lower() or " ")
@@ -45,9 +46,9 @@ def parse_size(text: str, option: str) -> int:
 
 def parse_duration(text: str) -> int | None:
     """Nanoseconds of "10m", "1h30m", "1.5s"; None when it is no duration."""
-    if not text or _DURATION.sub("", text):
+    if not text or re.sub(_DURATION, "", text):
         return None
-    return sum(int(float(value) * _DURATION_NS[unit]) for value, unit in _DURATION.findall(text))
+    return sum(int(float(value) * _DURATION_NS[unit]) for value, unit in re.findall(_DURATION, text))
 
 
 def parse_time(text: str, option: str) -> int:
@@ -60,7 +61,7 @@ def parse_time(text: str, option: str) -> int:
     if re.fullmatch(r"\d+(\.\d{1,9})?", text):
         seconds, _, fraction = text.partition(".")
         return int(seconds) * 10**9 + int(fraction.ljust(9, "0") or 0)
-    match = _RFC3339.fullmatch(text)
+    match = re.fullmatch(_RFC3339, text)
     if match is None:
         raise UsageError(
             f'invalid argument "{text}" for "{option}" flag: not a time such as 2026-01-31T09:00:00, 10m or a Unix time'

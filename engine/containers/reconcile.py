@@ -37,9 +37,9 @@ WHERE c.state IN ('running', 'paused') AND NOT EXISTS (
 
 def reconcile(store: Store, paths: Paths) -> None:
     """Settle all rows that need it, and sweep what no row knows."""
-    for container in rows.every(store, states=rows.LIVE_STATES):
-        if not shim_alive(paths, container.id):
-            settle(store, paths, container.id)
+    for container_id in rows.live_ids(store):
+        if not shim_alive(paths, container_id):
+            settle(store, paths, container_id)
     _sweep(store, paths)
 
 

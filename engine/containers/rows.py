@@ -77,6 +77,12 @@ def every(store: Store, *, states: tuple[str, ...] = ()) -> list[Container]:
     return [_container(row[0]) for row in rows]
 
 
+def live_ids(store: Store) -> list[str]:
+    """The ids of all that live, without reading what they are."""
+    where = ",".join("?" * len(LIVE_STATES))
+    return [row[0] for row in store.query(f"SELECT id FROM containers WHERE state IN ({where})", LIVE_STATES)]
+
+
 def update(
     store: Store,
     container_id: str,

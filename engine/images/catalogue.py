@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .index import IndexEntry
     from .layers import LayerStore
 
-_HEX64 = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_HEX64 = r"(?:sha256:)?[0-9a-f]{64}"
 
 
 def find(entries: list[IndexEntry], text: str) -> IndexEntry:
@@ -25,7 +25,7 @@ def find(entries: list[IndexEntry], text: str) -> IndexEntry:
 
     Raises ImageNotFound, and InvalidRequest for what cannot be any of these.
     """
-    if _HEX64.fullmatch(text):
+    if re.fullmatch(_HEX64, text):
         digest = f"sha256:{text.removeprefix('sha256:')}"
         for entry in entries:
             if digest in (entry.config, entry.digest):

@@ -18,11 +18,12 @@ MAXIMUM_NAME = 255
 
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_domain = re.compile(rf"{_HOST}(?::[0-9]+)?")
-_path = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_tag = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_digest = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
-_hex64 = re.compile(r"[0-9a-f]{64}")
+# re keeps what it has compiled; done at import it would cost commands that read no reference a millisecond
+_DOMAIN = rf"{_HOST}(?::[0-9]+)?"
+_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
+_HEX64 = r"[0-9a-f]{64}"
 
 
 class Reference(Record):
@@ -64,10 +65,10 @@ def parse(text: str) -> Reference:
     """Read a name; without tag and digest the tag is `latest`. Raises InvalidRequest in Docker's words."""
     if not text:
         raise InvalidRequest("invalid reference format: empty image name")
-    if _hex64.fullmatch(text):
+    if re.fullmatch(_HEX64, text):
         raise InvalidRequest(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
     rest, at, digest = text.partition("@")
-    if at and not _digest.fullmatch(digest):
+    if at and not re.fullmatch(_DIGEST, digest):
         raise InvalidRequest(
             f"invalid reference format: {digest!r} is not a digest", hint="A digest is sha256: and 64 hex digits."
         )
@@ -75,11 +76,11 @@ def parse(text: str) -> Reference:
     path, colon, tag = path.partition(":")
     if path != path.lower():
         raise InvalidRequest(f"invalid reference format: repository name ({path}) must be lowercase")
-    if colon and not _tag.fullmatch(tag):
+    if colon and not re.fullmatch(_TAG, tag):
         raise InvalidRequest(f"invalid reference format: {tag!r} is not a tag")
-    if not _path.fullmatch(path):
+    if not re.fullmatch(_PATH, path):
         raise InvalidRequest(f"invalid reference format: {text!r} is not an image name")
-    if not _domain.fullmatch(domain):
+    if not re.fullmatch(_DOMAIN, domain):
         raise InvalidRequest(f"invalid reference format: {domain!r} is not a registry address")
     if len(domain) + 1 + len(path) > MAXIMUM_NAME:
         raise InvalidRequest(f"repository name must not be more than {MAXIMUM_NAME} characters")
@@ -88,7 +89,7 @@ def parse(text: str) -> Reference:
 
 def is_digest(text: str) -> bool:
     """True for a well-formed sha256 or sha512 digest."""
-    return _digest.fullmatch(text) is not None
+    return re.fullmatch(_DIGEST, text) is not None
 
 
 def is_id_prefix(text: str) -> bool:

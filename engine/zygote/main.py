@@ -21,6 +21,7 @@ LISTEN_FD = 3
 
 def serve(listener: socket.socket, path: str) -> None:
     """Fork a shim per connection until nobody has come for ten minutes."""
+    import engine.doorbell  # noqa: F401 - what a shim would import late, shared by all of them instead
     from engine.networks import nftables
     from engine.shim import main as shim
 

@@ -82,6 +82,18 @@ def test_daily_commands_import_nothing_heavy(toolbox_root: EngineRoot, words: li
     assert not modules & set(HEAVY) - ({"shutil"} if words[0] == "rm" else set())
 
 
+@pytest.mark.root
+def test_a_table_of_containers_needs_no_sockets(toolbox_root: EngineRoot) -> None:
+    """`ps` reads a database and locks; what talks to shims, networks and registries is not its business."""
+    code, modules = modules_of(["ps"], toolbox_root.environment)
+    assert code == 0
+    ours = {name for name in modules if name.startswith(("engine.", "runtime."))}
+    assert "socket" not in modules
+    assert not {
+        name for name in ours if name.startswith(("runtime.", "engine.shim", "engine.bundle.", "engine.api"))
+    } - {"engine.bundle.names"}
+
+
 def test_runtime_and_engine_core_do_not_import_upwards() -> None:
     """The layers hold for what is really imported, too."""
     code = "import engine.cli.main, runtime, sys; sys.exit(any(name.split('.')[0] == 'app' for name in sys.modules))"
