@@ -9,13 +9,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.container import Container
 
+    from ..stats.sample import Sample
     from .loop import Loop, Timer
 
 INTERVAL_S = 1.0
 
 
 class Sampler:
+    """`last`: what was measured last, at the end the container's last figures."""
+
     def __init__(self, loop: Loop, path: str, container: Container) -> None:
+        self.last: Sample | None = None
         self._loop = loop
         self._ring = Ring.open(path)
         self._meter = Meter(container.cgroup.paths() if container.cgroup else {}, container.pid)
@@ -42,7 +46,8 @@ class Sampler:
         self._timer = self._loop.later(INTERVAL_S, self._sample)
 
     def _take(self) -> None:
+        self.last = self._meter.sample()
         try:
-            self._ring.append(self._meter.sample())
-        except OSError:  # the cgroup went with its last process, or the disk is full
+            self._ring.append(self.last)
+        except OSError:  # the disk is full
             pass

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import time
 
-from .sample import Sample
+from .sample import Device, Interface, Sample
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SMALL, _LARGE = 512, 16384
+KEPT_INTERFACES = KEPT_DEVICES = 4
 _UNLIMITED = 1 << 60
 """v1 says "no limit" with the largest multiple of a page."""
 
@@ -45,6 +46,8 @@ class Meter:
             self._throttled_v1 = -1
             self._memory = self._keep(v2("memory.current"))
             self._memory_limit = self._keep(v2("memory.max"))
+            self._memory_peak = self._keep(v2("memory.peak"))
+            self._swap, self._swap_limit = self._keep(v2("memory.swap.current")), self._keep(v2("memory.swap.max"))
             self._pids, self._pids_limit = self._keep(v2("pids.current")), self._keep(v2("pids.max"))
             self._io = self._keep(v2("io.stat"))
             self._read_io = _io_v2
@@ -54,6 +57,9 @@ class Meter:
             self._throttled_v1 = self._keep(v1("cpu", "cpu.stat"))
             self._memory = self._keep(v1("memory", "memory.usage_in_bytes"))
             self._memory_limit = self._keep(v1("memory", "memory.limit_in_bytes"))
+            self._memory_peak = self._keep(v1("memory", "memory.max_usage_in_bytes"))
+            # memory and swap together, and what is swapped is in memory.stat
+            self._swap, self._swap_limit = -1, self._keep(v1("memory", "memory.memsw.limit_in_bytes"))
             self._pids, self._pids_limit = self._keep(v1("pids", "pids.current")), self._keep(v1("pids", "pids.max"))
             self._io = self._keep(v1("blkio", "blkio.throttle.io_service_bytes_recursive"))
             if self._io < 0:
@@ -70,7 +76,7 @@ class Meter:
         self._pressure = [self._keep(v2(f"{name}.pressure")) for name in ("cpu", "memory", "io")]
         self._net = self._keep(_open(f"/proc/{pid}/net/dev")) if _has_own_network(pid) else -1
 
-    _read_io: Callable[[bytes], tuple[int, int]]
+    _read_io: Callable[[bytes], dict[bytes, list[int]]]
 
     def sample(self) -> Sample:
         """The figures of now. Never raises: a file that has gone reads as 0."""
@@ -89,9 +95,15 @@ class Meter:
             throttled = _field(cpu_stat, b"\nthrottled_usec ") * 1000
         memory_stat = b"\n" + _read(self._memory_stat, _LARGE)
         inactive, cache = _field(memory_stat, self._inactive), _field(memory_stat, self._cache)
-        limit = _number(_read(self._memory_limit, _SMALL))
-        received, sent = _network(_read(self._net, _LARGE))
-        read, written = self._read_io(_read(self._io, _LARGE))
+        memory = _number(_read(self._memory, _SMALL))
+        limit = _limit(_read(self._memory_limit, _SMALL))
+        swap_limit = _limit(_read(self._swap_limit, _SMALL))
+        if self._swap < 0:
+            swap, swap_limit = _field(memory_stat, b"\ntotal_swap "), max(0, swap_limit - limit)
+        else:
+            swap = _number(_read(self._swap, _SMALL))
+        interfaces = _network(_read(self._net, _LARGE))
+        devices = self._read_io(_read(self._io, _LARGE))
         psi_cpu, psi_memory, psi_io = (_pressure(_read(fd, _SMALL)) for fd in self._pressure)
         return Sample(
             now,
@@ -99,18 +111,24 @@ class Meter:
             user,
             system,
             throttled,
-            max(0, _number(_read(self._memory, _SMALL)) - inactive),
+            max(0, memory - inactive),
             cache,
-            0 if limit >= _UNLIMITED else limit,
+            limit,
             _number(_read(self._pids, _SMALL)),
             _number(_read(self._pids_limit, _SMALL)),
-            received,
-            sent,
-            read,
-            written,
+            sum(each.received for each in interfaces),
+            sum(each.sent for each in interfaces),
+            sum(read for read, _written in devices.values()),
+            sum(written for _read, written in devices.values()),
             psi_cpu,
             psi_memory,
             psi_io,
+            memory,
+            _number(_read(self._memory_peak, _SMALL)),
+            swap,
+            swap_limit,
+            tuple(interfaces[:KEPT_INTERFACES]),
+            tuple(_devices(devices)),
         )
 
     def close(self) -> None:
@@ -119,6 +137,7 @@ class Meter:
         for fd in fds:
             os.close(fd)
         self._cpu_v2 = self._throttled_v1 = self._memory = self._memory_limit = self._memory_stat = -1
+        self._memory_peak = self._swap = self._swap_limit = -1
         self._pids = self._pids_limit = self._io = self._net = -1
         self._cpuacct, self._pressure = [-1, -1, -1], [-1, -1, -1]
 
@@ -174,37 +193,49 @@ def _pressure(text: bytes) -> float:
     return float(text[11 : text.index(b" ", 11)])
 
 
-def _network(text: bytes) -> tuple[int, int]:
-    """Bytes received and sent on all interfaces but lo, from net/dev (proc(5))."""
-    received = sent = 0
+def _limit(text: bytes) -> int:
+    number = _number(text)
+    return 0 if number >= _UNLIMITED else number
+
+
+def _network(text: bytes) -> list[Interface]:
+    """All interfaces but lo, from net/dev (proc(5))."""
+    found = []
     for line in text.split(b"\n")[2:]:
         name, colon, numbers = line.partition(b":")
         if colon and name.strip() != b"lo":
             fields = numbers.split()
-            received += int(fields[0])
-            sent += int(fields[8])
-    return received, sent
+            found.append(Interface(name.strip().decode(errors="replace"), int(fields[0]), int(fields[8])))
+    return found
 
 
-def _io_v1(text: bytes) -> tuple[int, int]:
-    """Bytes read and written, over all devices, from blkio.throttle.io_service_bytes."""
-    read = written = 0
+def _io_v1(text: bytes) -> dict[bytes, list[int]]:
+    """Bytes read and written by device, from blkio.throttle.io_service_bytes."""
+    devices: dict[bytes, list[int]] = {}
     for line in text.split(b"\n"):
         fields = line.split()
-        if len(fields) == 3:
-            if fields[1] == b"Read":
-                read += int(fields[2])
-            elif fields[1] == b"Write":
-                written += int(fields[2])
-    return read, written
+        if len(fields) == 3 and fields[1] in (b"Read", b"Write"):
+            devices.setdefault(fields[0], [0, 0])[fields[1] == b"Write"] += int(fields[2])
+    return devices
 
 
-def _io_v2(text: bytes) -> tuple[int, int]:
-    """Bytes read and written, over all devices, from io.stat."""
-    read = written = 0
-    for word in text.split():
-        if word.startswith(b"rbytes="):
-            read += int(word[7:])
-        elif word.startswith(b"wbytes="):
-            written += int(word[7:])
-    return read, written
+def _io_v2(text: bytes) -> dict[bytes, list[int]]:
+    """Bytes read and written by device, from io.stat."""
+    devices: dict[bytes, list[int]] = {}
+    for line in text.split(b"\n"):
+        device, *words = line.split() or [b""]
+        for word in words:
+            if word.startswith(b"rbytes="):
+                devices.setdefault(device, [0, 0])[0] += int(word[7:])
+            elif word.startswith(b"wbytes="):
+                devices.setdefault(device, [0, 0])[1] += int(word[7:])
+    return devices
+
+
+def _devices(figures: dict[bytes, list[int]]) -> list[Device]:
+    kept: list[Device] = []
+    for name, (read, written) in figures.items():
+        major, colon, minor = name.partition(b":")
+        if colon and (read or written) and len(kept) < KEPT_DEVICES:
+            kept.append(Device(int(major), int(minor), read, written))
+    return kept

@@ -1,13 +1,14 @@
-"""The history of a container's figures in a file of fixed size (340 kB, sparse until filled).
+"""The history of a container's figures in a file of fixed size (950 kB, sparse until filled).
 
     header   64 bytes: magic, version, record size, slots of both tiers
     latest   one record: a copy of the newest, so that a table of 500 containers costs one pread each
     tier 1   900 records, one a second: 15 minutes; slot = sequence number modulo 900
     tier 2   1440 records, one in 15 s: 6 hours; slot = (time / 15 s) modulo 1440
 
-A record is a sequence number, a `Sample`, and a CRC-32 over both. The writer never reads back what it wrote, and
-holds no state but the sequence number: killed at any byte, it leaves at most one record that is torn, which
-readers know by its CRC and skip. There is one writer (the shim); readers take no lock.
+A record is a sequence number, a `Sample` with room for four interfaces and four devices, and a CRC-32 over it all.
+The writer never reads back what it wrote, and holds no state but the sequence number: killed at any byte, it leaves
+at most one record that is torn, which readers know by its CRC and skip. There is one writer (the shim); readers take
+no lock.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ import binascii
 import os
 import struct
 
-from .sample import Sample
+from .sample import Device, Interface, Sample
 
 MAGIC = b"pydkstat"
-VERSION = 1
+VERSION = 2
 SECONDS_SLOTS = 900
 QUARTER_SLOTS = 1440
 QUARTER_NS = 15 * 10**9
 
 _HEADER = struct.Struct("<8sHHII44x")
-_RECORD = struct.Struct("<I14q3d")
+_FIGURES = struct.Struct("<I14q3d4q")
+_INTERFACE = struct.Struct("<16sqq")
+_DEVICE = struct.Struct("<IIqq")
+_ROOM = 4
+_INTERFACES_AT = _FIGURES.size
+_DEVICES_AT = _INTERFACES_AT + _ROOM * _INTERFACE.size
+_BODY_BYTES = _DEVICES_AT + _ROOM * _DEVICE.size
 _CRC = struct.Struct("<I")
-RECORD_BYTES = _RECORD.size + _CRC.size
+RECORD_BYTES = _BODY_BYTES + _CRC.size
 _LATEST_AT = _HEADER.size
 _SECONDS_AT = _LATEST_AT + RECORD_BYTES
 _QUARTERS_AT = _SECONDS_AT + SECONDS_SLOTS * RECORD_BYTES
@@ -73,10 +80,9 @@ class Ring:
         return cls(fd, newest[0], newest[1].time_ns // QUARTER_NS)
 
     def append(self, sample: Sample) -> None:
-        """Add the figures of this second: two or three writes of 144 bytes. Raises OSError (a full disk)."""
+        """Add the figures of this second: two or three writes of 400 bytes. Raises OSError (a full disk)."""
         self._sequence += 1
-        record = _RECORD.pack(self._sequence, *sample)
-        record += _CRC.pack(binascii.crc32(record))
+        record = _encode(self._sequence, sample)
         os.pwrite(self._fd, record, _SECONDS_AT + self._sequence % SECONDS_SLOTS * RECORD_BYTES)
         os.pwrite(self._fd, record, _LATEST_AT)
         quarter = sample.time_ns // QUARTER_NS
@@ -145,10 +151,26 @@ def _tier(data: bytes, start: int, slots: int) -> list[tuple[int, Sample]]:
     return found
 
 
+def _encode(sequence: int, sample: Sample) -> bytes:
+    interfaces = [_INTERFACE.pack(name.encode(), *rest) for name, *rest in sample.interfaces[:_ROOM]]
+    devices = [_DEVICE.pack(*device) for device in sample.devices[:_ROOM]]
+    body = (
+        _FIGURES.pack(sequence, *sample[:-2])
+        + b"".join(interfaces).ljust(_DEVICES_AT - _INTERFACES_AT, b"\0")
+        + b"".join(devices).ljust(_BODY_BYTES - _DEVICES_AT, b"\0")
+    )
+    return body + _CRC.pack(binascii.crc32(body))
+
+
 def _decode(data: bytes, at: int) -> tuple[int, Sample] | None:
-    end = at + _RECORD.size
+    end = at + _BODY_BYTES
     (crc,) = _CRC.unpack_from(data, end)
     if not crc or binascii.crc32(data[at:end]) != crc:
         return None
-    fields = _RECORD.unpack_from(data, at)
-    return fields[0], Sample(*fields[1:])
+    sequence, *figures = _FIGURES.unpack_from(data, at)
+    interfaces = []
+    for name, received, sent in _INTERFACE.iter_unpack(data[at + _INTERFACES_AT : at + _DEVICES_AT]):
+        if name[0]:
+            interfaces.append(Interface(name.rstrip(b"\0").decode(errors="replace"), received, sent))
+    devices = [Device(*fields) for fields in _DEVICE.iter_unpack(data[at + _DEVICES_AT : end]) if fields[0]]
+    return sequence, Sample._make((*figures, tuple(interfaces), tuple(devices)))

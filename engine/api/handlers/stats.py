@@ -79,18 +79,22 @@ def _document(container: Container, now: Sample | None, before: Sample | None) -
     data["cpu_stats"] = _cpu(now)
     data["memory_stats"] = {
         "usage": now.memory,  # inactive file pages are left out already
+        "max_usage": now.memory_peak,
         "limit": now.memory_limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "stats": {"cache": now.memory_cache, "inactive_file": 0, "total_inactive_file": 0},
     }
     data["blkio_stats"] = {
         "io_service_bytes_recursive": [
-            {"major": 0, "minor": 0, "op": "read", "value": now.blk_read},
-            {"major": 0, "minor": 0, "op": "write", "value": now.blk_write},
+            {"major": device.major, "minor": device.minor, "op": op, "value": value}
+            for device in now.devices
+            for op, value in (("read", device.read), ("write", device.written))
         ]
     }
-    if container.endpoints:
+    if now.interfaces:
         rest = dict.fromkeys(("rx_packets", "rx_errors", "rx_dropped", "tx_packets", "tx_errors", "tx_dropped"), 0)
-        data["networks"] = {"eth0": {"rx_bytes": now.net_rx, "tx_bytes": now.net_tx, **rest}}
+        data["networks"] = {
+            each.name: {"rx_bytes": each.received, "tx_bytes": each.sent, **rest} for each in now.interfaces
+        }
     return data
 
 

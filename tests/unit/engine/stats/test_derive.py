@@ -17,7 +17,7 @@ from engine.stats.derive import (
 from engine.stats.sample import Sample
 
 SECOND = 10**9
-ZERO = Sample._make([0] * 14 + [-1.0] * 3)
+ZERO = Sample._make([*[0] * 14, -1.0, -1.0, -1.0, *[0] * 4, (), ()])
 
 
 def at(second: float, **figures: Any) -> Sample:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.stats.meter import Meter
+from engine.stats.meter import Meter, _io_v1, _io_v2
 from runtime.cgroups import Cgroup, open_cgroup
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def test_figures_move_when_the_container_works(cgroup: Cgroup, tmp_path: Path) -
     assert after.cpu_user_ns + after.cpu_system_ns == pytest.approx(after.cpu_ns, rel=0.05)
     assert 20 << 20 < after.memory < 96 << 20
     assert after.memory_cache >= before.memory_cache
+    assert after.memory <= after.memory_total <= after.memory_peak <= 96 << 20
+    assert sum(device.written for device in after.devices) == after.blk_write
     assert (after.net_rx, after.net_tx) == (0, 0), "the host's interfaces are not the container's"
     assert after.time_ns > before.time_ns
     if Path("/proc/pressure/cpu").exists() and "unified" in cgroup.paths():
@@ -104,6 +106,15 @@ def test_network_of_another_namespace_is_counted_without_lo(cgroup: Cgroup) -> N
     received = expected["a0"][0] + expected["b0"][0]
     assert 0 < sample.net_rx <= received
     assert sample.net_tx > 0
+    assert {each.name for each in sample.interfaces} == set(expected) - {"lo"}
+    assert sum(each.sent for each in sample.interfaces) == sample.net_tx
+
+
+def test_the_files_of_either_version_are_read_by_device() -> None:
+    v1 = b"8:0 Read 512\n8:0 Write 1024\n8:0 Sync 1\n8:0 Total 1536\n259:1 Read 7\nTotal 1543\n"
+    v2 = b"8:0 rbytes=512 wbytes=1024 rios=1 wios=2 dbytes=0 dios=0\n259:1 rbytes=7 wbytes=0\n"
+    assert _io_v1(v1) == _io_v2(v2) == {b"8:0": [512, 1024], b"259:1": [7, 0]}
+    assert _io_v1(b"Total 0\n") == _io_v2(b"") == {}
 
 
 def test_a_removed_cgroup_reads_as_nothing() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.stats.ring import FILE_BYTES, Ring, history, latest
-from engine.stats.sample import Sample
+from engine.stats.sample import Device, Interface, Sample
 
 BIRTH = 1_700_000_000 * 10**9
 
@@ -34,6 +34,12 @@ def sample(second: int, **changes: Any) -> Sample:
         0.25,
         -1.0,
         99.99,
+        80 << 20,
+        90 << 20,
+        second,
+        1 << 30,
+        (Interface("eth0", second * 400, 1 << 50), Interface("a-name-of-15-ch", 0, second)),
+        (Device(8, 0, second, 77), Device(259, 1 << 19, 0, 1 << 60)),
     )
     return figures._replace(**changes)
 
@@ -49,6 +55,18 @@ def test_a_sample_comes_back_as_it_was(path: str) -> None:
     assert latest(path) == sample(5)
     assert history(path) == [sample(5)]
     writer.close()
+
+
+def test_what_there_is_no_room_for_is_left_out_and_counted_in_the_totals(path: str) -> None:
+    many = sample(
+        1,
+        interfaces=tuple(Interface(f"eth{number}", number, number) for number in range(9)),
+        devices=tuple(Device(8, number, number, 1) for number in range(9)),
+    )
+    writer = Ring.create(path)
+    writer.append(many)
+    writer.close()
+    assert latest(path) == many._replace(interfaces=many.interfaces[:4], devices=many.devices[:4])
 
 
 def test_nothing_there_is_none_and_empty(path: str) -> None:
@@ -140,7 +158,7 @@ def test_a_short_file_is_read_as_far_as_it_goes(path: str) -> None:
     writer = Ring.create(path)
     writer.append(sample(1))
     writer.close()
-    for size in (0, 10, 64, 200, 300):
+    for size in (0, 10, 64, 200, 300, 500, 900):
         os.truncate(path, size)
         history(path)
         latest(path)
