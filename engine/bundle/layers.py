@@ -1,4 +1,4 @@
-"""Reads one file of an image without mounting it: the overlay's rules, walked by hand.
+"""Reads an image's files without mounting it: the overlay's rules, walked by hand.
 
 The layers are whatever an image brought, so a path in them is hostile: nothing here follows a symbolic link of
 the file system. Every component is opened relative to its parent's descriptor with O_NOFOLLOW; links are
@@ -42,6 +42,62 @@ def read_file(layers: tuple[str, ...], path: str, limit: int = 4 << 20) -> bytes
         return content
     finally:
         os.close(fd)
+
+
+class Stack:
+    """Layers, bottom first, seen as one tree; names are bytes relative to its root, and no link is followed."""
+
+    def __init__(self, layers: tuple[str, ...]) -> None:
+        self._layers = layers
+
+    def stat(self, name: bytes) -> os.stat_result | None:
+        """What the entry of this name is; None when there is none."""
+        parts = [os.fsdecode(part) for part in name.split(b"/") if part]
+        found = _find(self._layers, parts) if parts else None
+        if found is None:
+            return None
+        try:
+            return os.stat(parts[-1], dir_fd=found[0], follow_symlinks=False)
+        finally:
+            os.close(found[0])
+
+    def names(self, folder: bytes) -> set[bytes]:
+        """What the directory of this name shows; nothing when it is none."""
+        parts = [os.fsdecode(part) for part in folder.split(b"/") if part]
+        shown: set[bytes] = set()
+        whiteouts: set[bytes] = set()
+        for layer in reversed(self._layers):
+            if not _list(layer, parts, shown, whiteouts):
+                break
+        return shown
+
+
+def _list(layer: str, parts: list[str], shown: set[bytes], whiteouts: set[bytes]) -> bool:
+    """Add what one layer has in a directory; False when nothing below this layer shows there."""
+    try:
+        fd = os.open(layer, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return True
+    opaque = False
+    for part in parts:
+        try:
+            child = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+        except OSError as error:
+            os.close(fd)
+            return error.errno not in (errno.ENOTDIR, errno.ELOOP) and not opaque
+        os.close(fd)
+        fd = child
+        opaque = opaque or _is_opaque(fd)
+    try:
+        for entry in os.scandir(fd):
+            base = os.fsencode(entry.name)
+            if base in shown or base in whiteouts:
+                continue
+            found = entry.stat(follow_symlinks=False)
+            (whiteouts if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0 else shown).add(base)
+    finally:
+        os.close(fd)
+    return not opaque
 
 
 def _open(layers: tuple[str, ...], path: str) -> int:

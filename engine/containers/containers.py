@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ..stats.sample import Sample
     from ..store import Store
     from ..volumes.volumes import Volumes
+    from .archive import PathStat, Stream
+    from .changes import Change
     from .session import Session
+    from .view import View
 
 
 class Terminal(Record):
@@ -278,6 +281,81 @@ class Containers:
     def timeline(self, reference: str) -> builtins.list[Phase]:
         """The steps of its making and its last start."""
         return [*self.get(reference).phases]
+
+    def path_stat(self, reference: str, path: str) -> PathStat:
+        """What a path in it is, running or not. Raises `NotFound`."""
+        from . import archive
+
+        container = self.get(reference)
+        with self._view(container) as view:
+            return archive.stat_path(view, path, container.name)
+
+    def read_archive(self, reference: str, path: str) -> tuple[PathStat, Stream]:
+        """A file or directory of it as tar, and what it is; the caller closes the stream. Raises `NotFound`."""
+        from . import archive
+
+        container = self.get(reference)
+        view = self._view(container).__enter__()
+        try:
+            found = archive.stat_path(view, path, container.name)
+            self._tell(container, "archive-path")
+            return found, archive.Stream(archive.read(view, path, container.name), view)
+        except BaseException:
+            view.close()
+            raise
+
+    def write_archive(
+        self, reference: str, path: str, read: Callable[[int], bytes], *, own: bool = False, strict: bool = False
+    ) -> int:
+        """Unpack a tar (gzip, bzip2, xz, zstd or plain; `read(n)` gives up to n bytes, b"" at the end) into a
+        directory of it; the bytes of the files. `own`: all belongs to its user. `strict`: no file replaces a
+        directory, nor the reverse. Raises `NotFound`, and `InvalidRequest` for what is no directory, read-only, or no
+        archive."""
+        from . import archive
+
+        container = self.get(reference)
+        owner = self._owner(container) if own else None
+        with self._view(container, write=True) as view:
+            size = archive.write(view, path, container.name, read, owner=owner, strict=strict)
+        self._tell(container, "extract-to-dir")
+        return size
+
+    def changes(self, reference: str) -> builtins.list[Change]:
+        """What it changed in its root file system, by path. Raises `HostUnfit` where that cannot be known."""
+        from . import changes
+
+        container = self.get(reference)
+        return changes.listing(self._paths.container(container.id), self._layers(container))
+
+    def export(self, reference: str) -> Stream:
+        """Its root file system as tar, without what is mounted in it; the caller closes the stream."""
+        from . import archive
+
+        container = self.get(reference)
+        view = self._view(container, with_mounts=False).__enter__()
+        self._tell(container, "export")
+        return archive.Stream(archive.export(view), view)
+
+    def _tell(self, container: Container, action: str) -> None:
+        with self._store.transaction() as tx:
+            tx.event("container", action, container.id, rows.attributes(container))
+
+    def _view(self, container: Container, *, write: bool = False, with_mounts: bool = True) -> View:
+        from .view import View
+
+        return View(self._store, self._paths, self._images, container, write=write, with_mounts=with_mounts)
+
+    def _layers(self, container: Container) -> tuple[str, ...]:
+        image = self._images.config(container.image_id)
+        return tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids)
+
+    def _owner(self, container: Container) -> tuple[int, int]:
+        from ..bundle import user
+
+        asked = rows.request(self._store, container.id).user or self._images.config(container.image_id).user
+        layers = (*self._layers(container), f"{self._paths.container(container.id)}/upper")
+        found = user.resolve(asked, (), layers)
+        return found.uid, found.gid
 
     def _running(self, reference: str) -> Container:
         container = self.get(reference)
