@@ -35,6 +35,7 @@ class Bridge:
     """Made for a tunnel; `wire` gives it its session, now or when the container starts.
 
     `streams`: which of stdin, stdout and stderr the client wants. `replay`: whether it wants a terminal's last screen.
+    `framed`: with stream and length before each piece; what has no terminal is, unless the way has frames of its own.
     `ends_stdin`: the end of its input is the end of the program's. `on_exit` gets the exit code.
     """
 
@@ -43,6 +44,7 @@ class Bridge:
         tunnel: Tunnel,
         *,
         tty: bool,
+        framed: bool | None = None,
         streams: frozenset[str],
         detach_keys: bytes = b"",
         replay: bool = False,
@@ -50,7 +52,7 @@ class Bridge:
         on_exit: Callable[[int], None] | None = None,
     ) -> None:
         self._tunnel = tunnel
-        self._tty = tty
+        self._framed = not tty if framed is None else framed
         self._streams = streams
         self._matcher = DetachMatcher(detach_keys) if detach_keys and tty else None
         self._replay = replay
@@ -86,7 +88,7 @@ class Bridge:
     def say(self, text: str) -> None:
         """A line of ours for the person at the other end."""
         data = text.encode("utf-8", "surrogateescape") + b"\r\n"
-        self._tunnel.write(data if self._tty else framed("stderr", data))
+        self._tunnel.write(framed("stderr", data) if self._framed else data)
 
     # the tunnel's side
 
@@ -146,7 +148,7 @@ class Bridge:
             kind = "stdout"
         if not data or kind not in self._streams:
             return
-        self._tunnel.write(data if self._tty else framed(kind, data))
+        self._tunnel.write(framed(kind, data) if self._framed else data)
 
     def _ended(self, code: int | None) -> None:
         if code is not None and self._on_exit:

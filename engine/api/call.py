@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 from .errors import ApiError
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .body import BodyFeed
+    from .exchange import Exchange
     from .service import Service
     from .tunnel import Tunnel
 
@@ -37,12 +38,15 @@ NOT_MODIFIED = Answer(304)
 
 
 class Call:
-    """What a handler gets. Parameters are read with Docker's rules for what is true."""
+    """What a handler gets. Parameters are read with Docker's rules for what is true.
+
+    `body` is whole, unless the route reads it as it comes: then `input` is a file for a thread.
+    """
 
     def __init__(
         self,
         service: Service,
-        connection: Connection,
+        exchange: Exchange,
         *,
         method: str,
         version: tuple[int, int],
@@ -59,7 +63,8 @@ class Call:
         self.headers = headers
         self.body = b""
         self.streaming = False
-        self._connection = connection
+        self.input: BodyFeed | None = None
+        self._exchange = exchange
         try:
             self._query = parse_qs(query, keep_blank_values=True, errors="surrogateescape", max_num_fields=1000)
         except ValueError as error:
@@ -105,14 +110,17 @@ class Call:
     async def begin(self, content_type: str, status: int = 200) -> None:
         """Send status and headers of a stream at once; the body follows by `write` and ends with the handler."""
         self.streaming = True
-        self._connection.send_head(status, (("Content-Type", content_type),))
-        await self._connection.drained()
+        self._exchange.send_head(status, (("Content-Type", content_type),))
+        await self._exchange.drained()
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the stream; waits while the client does not take it."""
-        self._connection.send_data(data)
-        await self._connection.drained()
+        self._exchange.send_data(data)
+        await self._exchange.drained()
 
     def upgrade(self, *, framed: bool) -> Tunnel:
         """Leave HTTP: the connection carries raw bytes from now on, in Docker's two forms."""
-        return self._connection.upgrade(framed=framed, named=self.version >= (1, 42))
+        return self._exchange.upgrade(framed=framed, named=self.version >= (1, 42))
+
+    def upgrade_to_websocket(self, key: str, protocol: str) -> Tunnel:
+        return self._exchange.upgrade_to_websocket(key, protocol)

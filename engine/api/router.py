@@ -21,11 +21,14 @@ _VERSIONED = re.compile(r"/v(\d{1,3})\.(\d{1,3})(/.*)")
 
 
 class Route:
-    """`pattern`: a path with `{word}` for one part and `{word:path}` for several."""
+    """`pattern`: a path with `{word}` for one part and `{word:path}` for several. `streams_body`: the handler runs
+    while the body comes, and reads it from the call's `input`."""
 
-    def __init__(self, methods: str, pattern: str, handler: Handler) -> None:
+    def __init__(self, methods: str, pattern: str, handler: Handler, *, streams_body: bool = False) -> None:
         self.methods = methods.split()
+        self.pattern = pattern
         self.handler = handler
+        self.streams_body = streams_body
         expression = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(pattern))
         expression = re.sub(r"\\\{(\w+):path\\\}", r"(?P<\1>.+)", expression)
         self.expression = re.compile(expression)

@@ -32,7 +32,7 @@ ROUTES = [
     Route("GET", "/containers/{id}/top", lifecycle.top),
     Route("GET", "/containers/{id}/logs", logs.logs),
     Route("GET", "/containers/{id}/stats", stats.stats),
-    Route("GET", "/containers/{id}/attach/ws", absent.not_implemented("attaching by websocket")),
+    Route("GET", "/containers/{id}/attach/ws", attach.attach_by_websocket),
     Route("POST", "/containers/{id}/update", absent.not_implemented("updating a container")),
     Route("GET", "/containers/{id}/changes", absent.not_implemented("listing a container's changes")),
     Route("GET", "/containers/{id}/export", absent.not_implemented("exporting a container")),

@@ -53,7 +53,7 @@ class Service:
 
     def joined(self, connection: Connection) -> None:
         if len(self._connections) >= CLIENTS:
-            connection.close()
+            connection.abort()
         self._connections.add(connection)
 
     def left(self, connection: Connection) -> None:
@@ -62,7 +62,7 @@ class Service:
     def close(self) -> None:
         """End all connections and tasks; containers run on."""
         for connection in tuple(self._connections):
-            connection.close()
+            connection.abort()
         for task in tuple(self._tasks):
             task.cancel()
         self.threads.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -29,6 +30,30 @@ def test_attach_before_start_misses_nothing(api: Api, upgrade: bool) -> None:
         assert api("POST", f"/containers/{identifier}/start").status == 204
         data = stream.read_all()
     assert (joined(data, 1), joined(data, 2)) == (b"out\n", b"err\n")
+
+
+@pytest.mark.parametrize("upgrade", [True, False])
+def test_nothing_follows_the_head_before_it_is_read(api: Api, upgrade: bool) -> None:
+    """Programs that read the head through a buffer and go on below it would lose what came in one piece with it."""
+    identifier = api.run("sh", "-c", "echo early; sleep 100")
+    wait_until("it has printed", lambda: api("GET", f"/containers/{identifier}/logs?stdout=1").body)
+    lines = [f"POST /containers/{identifier}/attach?stream=1&stdout=1&logs=1 HTTP/1.1", "Host: x", "Content-Length: 0"]
+    lines += ["Connection: Upgrade", "Upgrade: tcp"] if upgrade else []
+    with api.send("\n".join([*lines, "", ""])) as sock:
+        wait_until("the head is there", lambda: sock.recv(1 << 16, socket.MSG_PEEK).endswith(b"\r\n\r\n"))
+        time.sleep(0.1)
+        assert sock.recv(1 << 16).endswith(b"\r\n\r\n")
+        assert joined(sock.recv(1 << 16), 1) == b"early\n"
+
+
+def test_a_client_that_never_reads_the_head_holds_nobody_up(api: Api) -> None:
+    identifier = api.create("sh", "-c", "echo out; exit 3")
+    with api.send(f"POST /containers/{identifier}/attach?{ALL} HTTP/1.1\nHost: x\nContent-Length: 0\n\n") as sock:
+        wait_until("the head is there", lambda: sock.recv(1 << 16, socket.MSG_PEEK))
+        assert api("POST", f"/containers/{identifier}/start").status == 204
+        assert api("POST", f"/containers/{identifier}/wait").json == {"StatusCode": 3}
+        assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        assert joined(Stream(sock).read_all(), 1) == b"out\n"
 
 
 def test_the_older_content_type_for_older_clients(api: Api) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ...cli.errors import UsageError
 from ...cli.units import parse_time, rfc3339
 from ..bridge import framed
-from ..connection import MULTIPLEXED_STREAM, RAW_STREAM
 from ..errors import ApiError
+from ..exchange import MULTIPLEXED_STREAM, RAW_STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
