@@ -47,10 +47,15 @@ class Watcher:
             self._loop.remove_reader(self._subscription.fileno())
             self._subscription.close()
 
-    def feed(self, wanted: Callable[[Event], bool] | None = None) -> Feed:
-        """Events from now on; `close` it."""
+    async def feed(self, wanted: Callable[[Event], bool] | None = None) -> Feed:
+        """Events from now on, and none that was written before although it is read only now; `close` it."""
         feed = Feed(self, wanted)
         self._feeds.add(feed)
+        try:
+            feed.last_id = await self._threads.call(self._engine.events.last_id)
+        except BaseException:
+            feed.close()
+            raise
         return feed
 
     def forget(self, feed: Feed) -> None:
@@ -73,7 +78,7 @@ class Feed:
         self._wanted = wanted
         self._waiting: deque[Event] = deque()
         self._overflowed = False
-        self._last_id = 0
+        self.last_id = 0
         self._news = asyncio.Event()
 
     def add(self, event: Event) -> None:
@@ -97,8 +102,8 @@ class Feed:
                 self._news.clear()
                 await self._news.wait()
                 continue
-            if event.id > self._last_id:
-                self._last_id = event.id
+            if event.id > self.last_id:
+                self.last_id = event.id
                 return event
 
     def close(self) -> None:
@@ -106,7 +111,7 @@ class Feed:
 
     async def _catch_up(self) -> None:
         self._overflowed = False
-        missed = await self._watcher.missed(self._last_id)
+        missed = await self._watcher.missed(self.last_id)
         # what came while the database was read may be among it
         known = {event.id: event for event in (*missed, *self._waiting) if not self._wanted or self._wanted(event)}
         ordered = [known[number] for number in sorted(known)]

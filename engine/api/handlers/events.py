@@ -26,7 +26,7 @@ async def events(call: Call) -> None:
     def wanted(event: Event) -> bool:
         return command.passes(event, filters)
 
-    feed = call.service.watcher.feed(wanted)
+    feed = await call.service.watcher.feed(wanted)
     try:
         await call.begin(JSON)
         seen = 0

@@ -83,7 +83,7 @@ async def wait(call: Call) -> None:
     def concerns(event: Event) -> bool:
         return event.actor == container_id and event.action in ("die", "destroy")
 
-    feed = call.service.watcher.feed(concerns)
+    feed = await call.service.watcher.feed(concerns)
     try:
         container = await call.threads.call(call.engine.containers.get, container_id)  # as of after the feed began
         await call.begin(JSON)
