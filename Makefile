@@ -5,12 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+WORKERS ?= 3
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # compiled modules are a third of a command's start: keep them, whatever this shell's habits
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run setup test lint check bench screenshots clean
+.PHONY: run setup test soak lint check bench screenshots clean
 
 run: setup
 	@$(BIN)/pydock check || echo "pydock-tui opens all the same; what is marked above will not work."
@@ -46,8 +47,16 @@ lint: $(VENV)/.dev
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
 
+# A test that fails is tried once more, and both outcomes are told: real kernels, daemons and terminals on a busy
+# machine have bad moments. What changes the host for everybody (`serial`) runs alone, after the rest.
+RETRY := --reruns 1 --reruns-delay 1
+
 test: $(VENV)/.dev lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not serial" $(RETRY) tests --ignore=tests/soak
+	@$(BIN)/python -m pytest -m serial $(RETRY) tests --ignore=tests/soak
+
+soak: $(VENV)/.dev
+	@$(SUDO) $(BIN)/python -m pytest --timeout 1800 tests/soak
 
 check: setup
 	@$(BIN)/pydock check

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse("pydock-tui draws on a terminal, and this is none", "for scripts there is pydock")
     if os.geteuid() != 0:
         return _refuse("pydock-tui makes namespaces, mounts and cgroups, which needs root", "run it with sudo")
+    for name in ("COLUMNS", "LINES"):  # a shell may export the size it had once; the terminal knows the one it has
+        os.environ.pop(name, None)
     # Both borders of this function answer with one line what they know how to say; anything else is a defect, and
     # its traceback goes to the log file.
     from engine.errors import EngineError

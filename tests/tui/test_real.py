@@ -29,6 +29,10 @@ pytestmark = [
 ]
 
 
+EXPORTED_SIZE = {"COLUMNS": "80", "LINES": "24"}
+"""What some shells export: the size that their terminal had once."""
+
+
 class Program:
     """pydock-tui in tmux, and the engine that it works on."""
 
@@ -40,7 +44,12 @@ class Program:
     @property
     def environment(self) -> dict[str, str]:
         base = self.roots.base
-        return {**self.roots.environment, "XDG_STATE_HOME": f"{base}/state", "XDG_CONFIG_HOME": f"{base}/config"}
+        return {
+            **self.roots.environment,
+            "XDG_STATE_HOME": f"{base}/state",
+            "XDG_CONFIG_HOME": f"{base}/config",
+            **EXPORTED_SIZE,
+        }
 
     def start(self) -> None:
         self.terminal.run([sys.executable, "-m", "app", "--debug", f"{self.roots.base}/tui.log"])

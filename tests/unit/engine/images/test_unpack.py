@@ -259,6 +259,7 @@ def test_a_cut_archive_is_refused(target: Path, cut: int) -> None:
         b"\0" * 512 + b"x" * 512,
         bz2.compress(b"x"),
     ],
+    ids=["gzip magic", "cut gzip", "zstd magic", "text", "zeros", "bzip2"],
 )
 def test_what_is_no_archive_is_refused(target: Path, data: bytes) -> None:
     with pytest.raises(CorruptContent):
