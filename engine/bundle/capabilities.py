@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.security.capability_names import NAMES
 
 from ..errors import InvalidRequest
+from . import host
 
 DEFAULT = (
     "CAP_CHOWN",
@@ -41,6 +42,21 @@ def resolve(cap_add: tuple[str, ...], cap_drop: tuple[str, ...], privileged: boo
     else:
         wanted = set(DEFAULT) - dropped | added
     return tuple(name for name in NAMES if name in wanted)
+
+
+def possible(cap_add: tuple[str, ...], cap_drop: tuple[str, ...], privileged: bool = False) -> tuple[str, ...]:
+    """Those of `resolve` that this host has."""
+    wanted = resolve(cap_add, cap_drop, privileged)
+    here = host.capabilities()
+    return tuple(name for name in wanted if name in here)
+
+
+def missing(cap_add: tuple[str, ...], cap_drop: tuple[str, ...], privileged: bool = False) -> tuple[str, ...]:
+    """Those that were asked for, by name or as all of them, and that this host does not have."""
+    if not privileged and not cap_add:
+        return ()
+    here = host.capabilities()
+    return tuple(name for name in resolve(cap_add, cap_drop, privileged) if name not in here)
 
 
 def _normalize(asked: tuple[str, ...], flag: str) -> set[str]:

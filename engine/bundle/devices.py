@@ -7,6 +7,7 @@ the memory devices, terminals; /dev/fuse stays denied unless asked for.
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from ..errors import InvalidRequest
@@ -37,6 +38,7 @@ _ALLOWED = (
 _OWN_FOLDERS = frozenset({"pts", "shm", "fd", "mqueue"})
 _OWN_NODES = frozenset({"console", "ptmx", "tty", "null", "zero", "full", "random", "urandom"})
 _DEPTH_MAX = 8
+_RULE = re.compile(r"([acb]) ([0-9]{1,9}|\*):([0-9]{1,9}|\*) ([rwm]{1,3})")
 
 
 def devices(request: CreateRequest) -> list[dict[str, Any]]:
@@ -60,7 +62,30 @@ def device_rules(request: CreateRequest) -> list[dict[str, Any]]:
         for host_path, _ in _expand(device):
             kind, major, minor, _ = _look(host_path)
             rules.append(_rule(kind, major, minor, device.permissions))
+    rules += [parse_rule(text) for text in request.device_cgroup_rules]
     return rules
+
+
+def parse_rule(text: str) -> dict[str, Any]:
+    """`c 10:200 rwm`, with `*` for any number and `a` for both kinds. Raises InvalidRequest."""
+    match = _RULE.fullmatch(text)
+    if not match:
+        raise InvalidRequest(
+            f"invalid device cgroup format '{text}'", hint="Written as 'c 10:200 rwm': a, b or c, MAJOR:MINOR, access."
+        )
+    kind, major, minor, access = match.groups()
+    rule = _rule(kind, None if major == "*" else int(major), None if minor == "*" else int(minor), access)
+    if kind == "a":
+        del rule["type"]
+    return rule
+
+
+def block_number(path: str) -> tuple[int, int]:
+    """Major and minor number of a block device of the host, to limit its use by. Raises InvalidRequest."""
+    kind, major, minor, _ = _look(path)
+    if kind != "b":
+        raise InvalidRequest(f'"{path}" is not a block device')
+    return major, minor
 
 
 def _rule(kind: str, major: int | None, minor: int | None, access: str) -> dict[str, Any]:

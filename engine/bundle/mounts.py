@@ -10,7 +10,7 @@ import os
 import posixpath
 
 from ..errors import EngineError, InvalidRequest
-from .process import INIT_TARGET, init_binary
+from .init import INIT_TARGET, init_binary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def _tmpfs_options(mount: Mount) -> list[str]:
 
 
 def _mqueue(mount: dict[str, Any]) -> bool:
-    # A kernel without CONFIG_POSIX_MQUEUE has nothing to mount there.
-    return mount["type"] == "bind" or os.path.isdir("/proc/sys/fs/mqueue")
+    # A kernel without CONFIG_POSIX_MQUEUE has nothing to mount there, and not every host mounts its own.
+    return os.path.isdir(mount["source"] if mount["type"] == "bind" else "/proc/sys/fs/mqueue")
 
 
 def _mount(target: str, kind: str, source: str, options: list[str]) -> dict[str, Any]:

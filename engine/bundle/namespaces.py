@@ -21,7 +21,9 @@ _FILES = {"network": "net", "pid": "pid", "ipc": "ipc", "uts": "uts"}
 
 def namespaces(request: CreateRequest) -> list[dict[str, str]]:
     """`linux.namespaces`: a kind that is missing is the host's own."""
-    built = [{"type": "mount"}, {"type": "cgroup"}]
+    built = [{"type": "mount"}]
+    if not shares_host_cgroups(request):
+        built.append({"type": "cgroup"})
     for kind, mode in modes(request).items():
         if mode == "host":
             continue
@@ -50,6 +52,11 @@ def modes(request: CreateRequest) -> dict[str, str]:
             option = "network" if kind == "network" else kind
             raise InvalidRequest(f'invalid --{option} mode "{mode}": host or container:NAME is wanted')
     return wanted
+
+
+def shares_host_cgroups(request: CreateRequest) -> bool:
+    """Whether the container sees the host's cgroup tree. Unlike Docker's on cgroup v1, ours is private by default."""
+    return request.cgroupns_mode == "host"
 
 
 def joined(request: CreateRequest) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 
-from ..errors import HostUnfit, InvalidRequest
-from .capabilities import resolve as resolve_capabilities
+from ..errors import InvalidRequest
+from . import host
+from .capabilities import possible
+from .init import INIT_TARGET
 from .user import User, resolve
 
 TYPE_CHECKING = False
@@ -20,18 +22,7 @@ if TYPE_CHECKING:
     from ..models import Container, CreateRequest
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-INIT_TARGET = "/sbin/docker-init"
 UNLIMITED = (1 << 64) - 1
-
-# Statically linked reapers as distributions ship them; any of them does.
-_INITS = (
-    "/usr/libexec/docker/docker-init",
-    "/usr/bin/docker-init",
-    "/usr/sbin/docker-init",
-    "/usr/bin/tini-static",
-    "/usr/libexec/podman/catatonit",
-    "/usr/bin/catatonit",
-)
 
 
 def arguments(request: CreateRequest, image: ImageConfig) -> tuple[str, ...]:
@@ -59,19 +50,17 @@ def process(
         "args": list(vector),
         "env": environment(request, image, host_name(request, container), user.home),
         "cwd": request.working_dir or image.working_dir or "/",
-        "capabilities": capability_sets(
-            resolve_capabilities(request.cap_add, request.cap_drop, request.privileged), user.uid
-        ),
+        "capabilities": capability_sets(possible(request.cap_add, request.cap_drop, request.privileged), user.uid),
         "noNewPrivileges": no_new_privileges(request.security_opt),
     }
     if request.ulimits:
         built["rlimits"] = [
             {"type": f"RLIMIT_{limit.name.upper()}", "hard": _limit(limit.hard), "soft": _limit(limit.soft)}
-            for limit in request.ulimits
+            for limit in map(host.possible_limit, request.ulimits)
         ]
-    if request.oom_score_adj or _own_oom_score() < 0:
+    if request.oom_score_adj or host.own_oom_score() < 0:
         # A host that protects its engine from the OOM killer must not pass that protection on.
-        built["oomScoreAdj"] = request.oom_score_adj
+        built["oomScoreAdj"] = host.possible_oom_score(request.oom_score_adj)
     return built
 
 
@@ -132,24 +121,5 @@ def no_new_privileges(security_opt: tuple[str, ...]) -> bool:
     return asked
 
 
-def init_binary() -> str:
-    """The host's static reaper for `--init`."""
-    for path in _INITS:
-        if os.access(path, os.X_OK):
-            return path
-    raise HostUnfit(
-        "no init program for --init on this host",
-        hint="Install one of them: apt install catatonit, or tini.",
-    )
-
-
 def _limit(value: int) -> int:
     return UNLIMITED if value < 0 else value
-
-
-def _own_oom_score() -> int:
-    try:
-        with open("/proc/self/oom_score_adj", encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0

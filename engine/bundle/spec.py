@@ -7,7 +7,7 @@ config-linux.md.
 
 from __future__ import annotations
 
-from .capabilities import resolve as resolve_capabilities
+from .capabilities import possible as possible_capabilities
 from .devices import devices
 from .files import write_files
 from .mounts import mounts, root_propagation
@@ -45,14 +45,14 @@ def build(
     Raises InvalidRequest for what cannot be, HostUnfit for what the host lacks, WrongState for a joined
     container that does not run.
     """
-    capabilities = resolve_capabilities(request.cap_add, request.cap_drop, request.privileged)
+    capabilities = possible_capabilities(request.cap_add, request.cap_drop, request.privileged)
     run = process(request, image, container, lower_dirs)
     profile = apparmor(request)
     if profile:
         run["apparmorProfile"] = profile
     linux: dict[str, Any] = {
         "namespaces": namespaces(request),
-        "cgroupsPath": f"{CGROUP_PARENT}/{container.id}",
+        "cgroupsPath": f"{cgroup_parent(request)}/{container.id}",
         "resources": resources(request),
         "devices": devices(request),
         "maskedPaths": masked_paths(request),
@@ -72,6 +72,8 @@ def build(
         "mounts": mounts(request, container, paths),
         "linux": linux,
     }
+    if request.annotations:
+        built["annotations"] = dict(request.annotations)
     if not modes(request)["uts"]:
         built["hostname"] = host_name(request, container)
         if request.domainname:
@@ -80,3 +82,8 @@ def build(
     if pid_of is not None:
         join(built, pid_of)
     return built
+
+
+def cgroup_parent(request: CreateRequest) -> str:
+    """The cgroup below which the container's own is made, from the root of each hierarchy."""
+    return f"/{request.cgroup_parent.strip('/')}" if request.cgroup_parent else CGROUP_PARENT

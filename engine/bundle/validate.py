@@ -12,26 +12,23 @@ import re
 import signal
 
 from ..errors import InvalidRequest
+from . import host
+from .capabilities import missing as missing_capabilities
 from .capabilities import resolve as resolve_capabilities
+from .devices import block_number, parse_rule
 from .names import PATTERN, check_name
 from .namespaces import modes
 from .process import no_new_privileges
-from .resources import swap_is_counted
+from .resources import has_block_weights, has_v1_memory, swap_is_counted
 from .security import apparmor_is_on, option
 from .validate_network import check_network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..models import CreateRequest, Mount, Resources
+    from ..models import CreateRequest, HealthCheck, Mount, Resources
 
 MEMORY_MIN = 6 << 20
 
-_ULIMITS = frozenset(
-    (
-        *("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc"),
-        *("rss", "rtprio", "rttime", "sigpending", "stack"),
-    )
-)
 _KERNEL_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
 )
@@ -57,6 +54,17 @@ def validate(request: CreateRequest) -> None:
     _check_security(request)
     check_network(request)
     _check_sysctls(request)
+    _check_health(request.health)
+    _check_log(request)
+    for rule in request.device_cgroup_rules:
+        parse_rule(rule)
+    if request.cgroupns_mode not in ("", "private", "host"):
+        raise InvalidRequest(f"invalid cgroup namespace mode: {request.cgroupns_mode}", hint="Known: private, host.")
+    parent = request.cgroup_parent
+    if parent and ("\0" in parent or ".." in parent.split("/") or not parent.strip("/")):
+        raise InvalidRequest(f'invalid cgroup parent "{parent}"', hint="A path such as /apps/web.")
+    if request.stop_timeout_s is not None and request.stop_timeout_s < -1:
+        raise InvalidRequest(f"invalid stop timeout {request.stop_timeout_s}: -1 means for ever")
     if request.shm_size < 0:
         raise InvalidRequest("SHM size can not be less than 0")
     if not -1000 <= request.oom_score_adj <= 1000:
@@ -83,9 +91,16 @@ def name(text: str) -> None:
 def warnings(request: CreateRequest) -> tuple[str, ...]:
     """What will be left out, and why; shown, not refused."""
     told = []
-    limits = request.resources
-    if limits.memory and limits.memory_swap and not swap_is_counted():
-        told.append("this kernel does not count swap: memory limited without swap")
+    told += _resource_warnings(request.resources)
+    for name in missing_capabilities(request.cap_add, request.cap_drop, request.privileged):
+        told.append(f"this host does not have {name}: the container starts without it")
+    for limit in request.ulimits:
+        lowered = host.possible_limit(limit)
+        if lowered != limit:
+            told.append(f"ulimit {limit.name} lowered to {lowered.hard}: this host allows no more")
+    score = request.oom_score_adj
+    if score and host.possible_oom_score(score) != score:
+        told.append("oom score adjustment raised to this host's own: lowering it takes CAP_SYS_RESOURCE")
     profile = option(request, "apparmor")
     if profile and profile != "unconfined" and not apparmor_is_on():
         told.append(f'apparmor profile "{profile}" ignored: AppArmor is not enabled on this host')
@@ -94,6 +109,25 @@ def warnings(request: CreateRequest) -> tuple[str, ...]:
     if request.network == "host" and (request.ports or request.publish_all):
         told.append("published ports are discarded when using host network mode")
     return tuple(told)
+
+
+def _resource_warnings(limits: Resources) -> list[str]:
+    told = []
+    if limits.memory and limits.memory_swap and not swap_is_counted():
+        told.append("this kernel does not count swap: memory limited without swap")
+    if (limits.blkio_weight or limits.blkio_weight_devices) and not has_block_weights():
+        told.append("this kernel cannot weigh block I/O: weight discarded")
+    if not has_v1_memory():
+        if limits.memory_swappiness >= 0:
+            told.append("memory swappiness is a setting of cgroup v1: discarded")
+        if limits.oom_kill_disable:
+            told.append("the OOM killer can be disabled on cgroup v1 only: discarded")
+    elif limits.oom_kill_disable and not limits.memory:
+        told.append(
+            "OOM killer is disabled for the container, but no memory limit is set, this can result in the system "
+            "running out of resources"
+        )
+    return told
 
 
 def signal_number(text: str) -> int:
@@ -151,6 +185,21 @@ def _check_resources(wanted: Resources) -> None:
         raise InvalidRequest("CPU cfs quota can not be less than 1ms (i.e. 1000)")
     if wanted.cpu_shares < 0:
         raise InvalidRequest(f"invalid CPU shares ({wanted.cpu_shares}): value must be a positive integer")
+    if not -1 <= wanted.memory_swappiness <= 100:
+        raise InvalidRequest(f"invalid value: {wanted.memory_swappiness}, valid memory swappiness range is 0-100")
+    if wanted.blkio_weight and not 10 <= wanted.blkio_weight <= 1000:
+        raise InvalidRequest("range of blkio weight is from 10 to 1000")
+    for item in wanted.blkio_weight_devices:
+        block_number(item.path)
+        if not 10 <= item.value <= 1000:
+            raise InvalidRequest(f"range of blkio weight is from 10 to 1000, not {item.value} for {item.path}")
+    for item in (
+        *(*wanted.device_read_bps, *wanted.device_write_bps),
+        *(*wanted.device_read_iops, *wanted.device_write_iops),
+    ):
+        block_number(item.path)
+        if not 0 < item.value < 1 << 64:
+            raise InvalidRequest(f"invalid rate {item.value} for {item.path}: must be a positive integer")
     if wanted.pids_limit < -1:
         raise InvalidRequest(f"invalid pids limit {wanted.pids_limit}: -1 means unlimited")
     _check_cpu_set(wanted.cpuset_cpus, "CPUs", "/sys/devices/system/cpu/online")
@@ -217,8 +266,8 @@ def _check_mount(mount: Mount) -> None:
 
 def _check_ulimits(request: CreateRequest) -> None:
     for limit in request.ulimits:
-        if limit.name not in _ULIMITS:
-            raise InvalidRequest(f"invalid ulimit type: {limit.name}", hint=f"Known: {' '.join(sorted(_ULIMITS))}.")
+        if limit.name not in host.ULIMITS:
+            raise InvalidRequest(f"invalid ulimit type: {limit.name}", hint=f"Known: {' '.join(sorted(host.ULIMITS))}.")
         if limit.soft < -1 or limit.hard < -1:
             raise InvalidRequest(f"invalid ulimit {limit.name}={limit.soft}:{limit.hard}: -1 means unlimited")
         soft, hard = (value if value >= 0 else 1 << 64 for value in (limit.soft, limit.hard))
@@ -240,6 +289,32 @@ def _check_restart(request: CreateRequest) -> None:
         raise InvalidRequest(f"maximum restart count not valid with restart policy of '{policy.name or 'no'}'")
     if request.auto_remove and policy.name not in ("", "no"):
         raise InvalidRequest("can't create 'AutoRemove' container with restart policy")
+
+
+def _check_health(health: HealthCheck | None) -> None:
+    if health is None:
+        return
+    kind, *words = health.test or ("",)
+    if kind not in ("", "NONE", "CMD", "CMD-SHELL"):
+        raise InvalidRequest(f"unknown type '{kind}' in healthcheck", hint="Known: NONE, CMD, CMD-SHELL.")
+    if kind in ("CMD", "CMD-SHELL") and not (words and words[0]):
+        raise InvalidRequest(f"missing command for {kind} in healthcheck")
+    for what, value in (
+        ("interval", health.interval_ns),
+        ("timeout", health.timeout_ns),
+        ("start period", health.start_period_ns),
+        ("start interval", health.start_interval_ns),
+    ):
+        if value and value < 1_000_000:
+            raise InvalidRequest(f"{what} in healthcheck cannot be less than 1ms")
+    if health.retries < 0:
+        raise InvalidRequest("retries in healthcheck cannot be negative")
+
+
+def _check_log(request: CreateRequest) -> None:
+    from ..containers.log_options import check
+
+    check(request.log_driver, request.log_options)
 
 
 def _check_security(request: CreateRequest) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..models import CreateRequest, Device, Resources, RestartPolicy, Ulimit
+from ..models import CreateRequest, Device, DeviceLimit, HealthCheck, Resources, RestartPolicy, Ulimit
 from .environment import read_environment, read_labels
 from .errors import UsageError
 from .mounts import parse_mount, parse_tmpfs, parse_volume
 from .network_options import read_networks
 from .ports import parse_ports
-from .units import parse_size
+from .units import parse_duration, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +64,13 @@ def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
         ipc_mode=options.text("ipc"),
         uts_mode=options.text("uts"),
         userns_mode=options.text("userns"),
+        cgroupns_mode=options.text("cgroupns"),
+        cgroup_parent=options.text("cgroup-parent"),
+        runtime=options.text("runtime"),
+        annotations=_pairs(options, "annotation"),
+        device_cgroup_rules=options.many("device-cgroup-rule"),
+        volumes_from=options.many("volumes-from"),
+        health=_health(options),
         resources=_resources(options),
         restart=_restart(options.text("restart")),
         stop_signal=options.text("stop-signal"),
@@ -133,6 +140,32 @@ def _ulimit(text: str) -> Ulimit:
         raise UsageError(f'invalid argument "{text}" for "--ulimit" flag: written as NAME=SOFT[:HARD]', "run") from None
 
 
+def _health(options: Parsed) -> HealthCheck | None:
+    """What was said about the check; None when nothing was, so that the image's own holds."""
+    command = options.text("health-cmd")
+    check = HealthCheck(
+        test=("CMD-SHELL", command) if command else (),
+        interval_ns=_duration(options, "health-interval"),
+        timeout_ns=_duration(options, "health-timeout"),
+        start_period_ns=_duration(options, "health-start-period"),
+        start_interval_ns=_duration(options, "health-start-interval"),
+        retries=_within(options, "health-retries", 0, 1 << 31) or 0,
+    )
+    if not options.flag("no-healthcheck"):
+        return check if check != HealthCheck() else None
+    if check != HealthCheck():
+        raise UsageError("--no-healthcheck conflicts with --health-* options", options.command.name)
+    return HealthCheck(test=("NONE",))
+
+
+def _duration(options: Parsed, name: str) -> int:
+    text = options.text(name)
+    value = parse_duration(text) if text not in ("", "0") else 0
+    if value is None:
+        raise UsageError(f'invalid argument "{text}" for "--{name}" flag: no duration such as 30s or 1m30s', "run")
+    return value
+
+
 def _restart(text: str) -> RestartPolicy:
     name, colon, retries = text.partition(":")
     if name not in RESTART_POLICIES or (colon and name != "on-failure"):
@@ -158,7 +191,32 @@ def _resources(options: Parsed) -> Resources:
         cpuset_cpus=options.text("cpuset-cpus"),
         cpuset_mems=options.text("cpuset-mems"),
         pids_limit=_within(options, "pids-limit", -1, 4194304) or 0,
+        memory_swappiness=_swappiness(options),
+        oom_kill_disable=options.flag("oom-kill-disable"),
+        blkio_weight=options.number("blkio-weight") or 0,
+        blkio_weight_devices=_device_limits(options, "blkio-weight-device"),
+        device_read_bps=_device_limits(options, "device-read-bps", sizes=True),
+        device_write_bps=_device_limits(options, "device-write-bps", sizes=True),
+        device_read_iops=_device_limits(options, "device-read-iops"),
+        device_write_iops=_device_limits(options, "device-write-iops"),
     )
+
+
+def _swappiness(options: Parsed) -> int:
+    value = _within(options, "memory-swappiness", -1, 100)
+    return -1 if value is None else value
+
+
+def _device_limits(options: Parsed, name: str, *, sizes: bool = False) -> tuple[DeviceLimit, ...]:
+    """`PATH:VALUE` of each; with `sizes` the value may have a unit, as in /dev/sda:1mb."""
+    found = []
+    for text in options.many(name):
+        path, colon, value = text.rpartition(":")
+        if not colon or not path.startswith("/dev/") or not (sizes or value.isdigit()):
+            wanted = "/dev/NAME:SIZE" if sizes else "/dev/NAME:NUMBER"
+            raise UsageError(f'invalid argument "{text}" for "--{name}" flag: written as {wanted}', "run")
+        found.append(DeviceLimit(path=path, value=parse_size(value, f"--{name}") if sizes else int(value)))
+    return tuple(found)
 
 
 def _size(options: Parsed, name: str, spelled: str) -> int:

@@ -97,6 +97,8 @@ def create_container(engine: Engine, request: CreateRequest, options: Parsed, ti
                 failure.hint = error.hint
             raise
         container = engine.containers.create(request, on_phase=timing.on_phase)
+    for warning in engine.containers.warnings(request):
+        sys.stderr.write(f"WARNING: {warning}\n")
     if cidfile:
         with open(cidfile, "x", encoding="ascii") as file:
             file.write(container.id)

@@ -75,6 +75,12 @@ class Containers:
 
         return create.create(self._store, self._paths, self._images, self._volumes, request, on_phase)
 
+    def warnings(self, request: CreateRequest) -> tuple[str, ...]:
+        """What this host cannot give of it, and what has no effect; a line each."""
+        from ..bundle import validate
+
+        return validate.warnings(request)
+
     def start(
         self,
         reference: str,

@@ -7,7 +7,7 @@ import os
 import time
 
 from ..bundle import namespaces, spec, validate
-from ..errors import NameInUse
+from ..errors import ImageNotFound, NameInUse
 from ..models import Container, Mount
 from ..phases import Phases
 from . import files, names, rows
@@ -16,6 +16,7 @@ from .locks import LifecycleLock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..images.config import ImageConfig
     from ..images.images import Images
@@ -41,6 +42,7 @@ def create(
     request = namespaces.with_ids(request, lambda reference: rows.find(store, reference).id)
     with phases.step("image"):
         image = images.config(request.image)
+        _check_platform(request, image)
         images.ensure_unpacked(image)
     container = _row(request, image)
     with LifecycleLock(paths, container.id):  # so that nobody takes the half-made one for an orphan
@@ -72,8 +74,8 @@ def _make(
 
 def write_bundle(
     paths: Paths, images: Images, image: ImageConfig, request: CreateRequest, container: Container
-) -> None:
-    """Write config.json and the files that it binds; also used again before each start."""
+) -> dict[str, Any]:
+    """Write config.json, which is returned, and the files that it binds; also used again before each start."""
     bundle = paths.container(container.id)
     os.makedirs(bundle, mode=0o700, exist_ok=True)
     layers = tuple(images.layer_path(chain_id) for chain_id in image.chain_ids)
@@ -82,6 +84,7 @@ def write_bundle(
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(json.dumps(config))  # dump() would go the slow way, without the C encoder
     os.replace(temporary, f"{bundle}/config.json")
+    return config
 
 
 def _row(request: CreateRequest, image: ImageConfig) -> Container:
@@ -108,6 +111,21 @@ def _row(request: CreateRequest, image: ImageConfig) -> Container:
         resources=request.resources,
         restart=request.restart,
     )
+
+
+def _check_platform(request: CreateRequest, image: ImageConfig) -> None:
+    """An image that is here for another machine than was asked for is as good as none."""
+    if not request.platform:
+        return
+    parts = request.platform.split("/")
+    if parts[0] == "linux":
+        parts.pop(0)
+    wanted = {"x86_64": "amd64", "aarch64": "arm64"}.get(parts[0], parts[0]) if parts else image.architecture
+    if image.os != "linux" or wanted != image.architecture:
+        raise ImageNotFound(
+            f"image with reference {request.image} was found but does not match the specified platform: "
+            f"wanted {request.platform}, actual: {image.os}/{image.architecture}"
+        )
 
 
 def _volumes(volumes: Volumes, container: Container, image: ImageConfig, asked: tuple[Mount, ...]) -> tuple[Mount, ...]:

@@ -85,7 +85,7 @@ def process_for(
         environment["HOME"] = who.home
     process.merge(environment, asked.env)
     if asked.user or asked.privileged:
-        names = capabilities.resolve(created.cap_add, created.cap_drop, created.privileged or asked.privileged)
+        names = capabilities.possible(created.cap_add, created.cap_drop, created.privileged or asked.privileged)
         built["capabilities"] = process.capability_sets(names, built["user"]["uid"])
     built["args"] = list(asked.command)
     built["env"] = [f"{name}={value}" for name, value in environment.items()]

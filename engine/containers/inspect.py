@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..images.config import ImageConfig
-    from ..models import Container, CreateRequest, Mount, PortMapping
+    from ..models import Container, CreateRequest, DeviceLimit, Mount, PortMapping
     from ..paths import Paths
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -102,7 +102,19 @@ def _host_config(container: Container, request: CreateRequest) -> dict[str, Any]
         "Sysctls": dict(request.sysctls),
         "OomScoreAdj": request.oom_score_adj,
         "Init": request.init,
-        "Runtime": "pydock-runc",
+        "Runtime": request.runtime or "pydock-runc",
+        "CgroupnsMode": request.cgroupns_mode or "private",
+        "Annotations": dict(request.annotations) or None,
+        "VolumesFrom": list(request.volumes_from) or None,
+        "DeviceCgroupRules": list(request.device_cgroup_rules) or None,
+        "OomKillDisable": limits.oom_kill_disable,
+        "MemorySwappiness": limits.memory_swappiness if limits.memory_swappiness >= 0 else None,
+        "BlkioWeight": limits.blkio_weight,
+        "BlkioWeightDevice": _device_limits(limits.blkio_weight_devices, "Weight"),
+        "BlkioDeviceReadBps": _device_limits(limits.device_read_bps, "Rate"),
+        "BlkioDeviceWriteBps": _device_limits(limits.device_write_bps, "Rate"),
+        "BlkioDeviceReadIOps": _device_limits(limits.device_read_iops, "Rate"),
+        "BlkioDeviceWriteIOps": _device_limits(limits.device_write_iops, "Rate"),
         "Memory": limits.memory,
         "MemorySwap": limits.memory_swap,
         "MemoryReservation": limits.memory_reservation,
@@ -124,7 +136,7 @@ def _host_config(container: Container, request: CreateRequest) -> dict[str, Any]
         ],
         "Tmpfs": {mount.target: ",".join(mount.options) for mount in request.mounts if mount.type == "tmpfs"},
         "ContainerIDFile": "",
-        "CgroupParent": "/pydock",
+        "CgroupParent": request.cgroup_parent,
     }
 
 
@@ -152,9 +164,32 @@ def _config(container: Container, request: CreateRequest, image: ImageConfig | N
         "WorkingDir": request.working_dir or (image.working_dir if image else "") or "/",
         "ExposedPorts": {port: {} for port in container.exposed_ports},
         "Labels": dict(container.labels),
+        "Healthcheck": _health_config(request, image),
         "StopSignal": request.stop_signal or (image.stop_signal if image else "") or "SIGTERM",
         "StopTimeout": request.stop_timeout_s,
     }
+
+
+def _device_limits(limits: tuple[DeviceLimit, ...], value: str) -> list[dict[str, Any]]:
+    return [{"Path": limit.path, value: limit.value} for limit in limits]
+
+
+def _health_config(request: CreateRequest, image: ImageConfig | None) -> dict[str, Any] | None:
+    asked = request.health
+    built = dict(image.healthcheck or {}) if image else {}
+    if asked is not None:
+        if asked.test:
+            built["Test"] = list(asked.test)
+        for key, value in (
+            ("Interval", asked.interval_ns),
+            ("Timeout", asked.timeout_ns),
+            ("StartPeriod", asked.start_period_ns),
+            ("StartInterval", asked.start_interval_ns),
+            ("Retries", asked.retries),
+        ):
+            if value:
+                built[key] = value
+    return built or None
 
 
 def _network_settings(container: Container) -> dict[str, Any]:

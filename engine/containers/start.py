@@ -12,7 +12,7 @@ from ..phases import Phases
 from ..shim import frames
 from ..shim.plan import CopyUp, Plan
 from ..zygote import client as zygote
-from . import create, rows
+from . import create, log_options, rows
 from .locks import LifecycleLock, shim_alive, wait_for_shim
 from .session import Session
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ..paths import Paths
     from ..store import Store
     from ..volumes.volumes import Volumes
-
-_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 class Starter:
@@ -95,10 +93,9 @@ class Starter:
         self._images.ensure_unpacked(image)
         endpoints = self._networks.reserve(container.id, container.name, request, image.exposed_ports)
         container = container.replace(endpoints=endpoints)
-        create.write_bundle(self._paths, self._images, image, request, container)
+        config = create.write_bundle(self._paths, self._images, image, request, container)
         self._join_namespaces(container, request)
         os.makedirs(self._paths.container_run(container.id), mode=0o700, exist_ok=True)
-        options = request.log_options
         return Plan(
             container_id=container.id,
             name=container.name,
@@ -117,9 +114,7 @@ class Starter:
             open_stdin=container.open_stdin,
             auto_remove=container.auto_remove,
             restart=container.restart,
-            log_driver=request.log_driver,
-            log_max_bytes=_bytes(options.get("max-size", "")),
-            log_files=int(options.get("max-file", "1") or 1),
+            log=log_options.settings(request, container, tuple(config["process"]["env"])),
         )
 
     def _join_namespaces(self, container: Container, request: CreateRequest) -> None:
@@ -174,11 +169,3 @@ def _creation(container: Container) -> tuple[Phase, ...]:
 
 def _add(phases: Phases, phase: Phase) -> None:
     phases.add(phase.name, phase.start_ns, phase.duration_ns)
-
-
-def _bytes(text: str) -> int:
-    """`10m` as in `--log-opt max-size=10m`; 0 when empty."""
-    text = text.lower().removesuffix("b")
-    if not text:
-        return 0
-    return int(text[:-1]) * _SIZES[text[-1]] if text[-1] in _SIZES else int(text)

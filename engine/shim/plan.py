@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..containers.log_options import LogSettings
 from ..models import Endpoint, Phase, RestartPolicy
 from ..record import Record
 
@@ -34,7 +35,5 @@ class Plan(Record):
     rows: int = 0
     columns: int = 0
     restart: RestartPolicy = RestartPolicy()
-    log_driver: str = "json-file"
-    log_max_bytes: int = 0
-    log_files: int = 1
+    log: LogSettings = LogSettings()
     phases: tuple[Phase, ...] = ()

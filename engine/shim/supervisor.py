@@ -155,9 +155,9 @@ class Supervisor:
             starter.close_when_sent()
 
     def _open_log(self) -> None:
-        if self.plan.log_driver != "none" and self._log is None:
+        if self.plan.log.driver != "none" and self._log is None:
             self._log = LogWriter(
-                self.paths.log(self.plan.container_id), max_bytes=self.plan.log_max_bytes, files=self.plan.log_files
+                self.paths.log(self.plan.container_id), max_bytes=self.plan.log.max_bytes, files=self.plan.log.files
             )
 
     def _sink(self) -> Callable[[str, bytes], None] | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.bundle import host, validate
 from engine.errors import EngineError, InvalidRequest, WrongState
-from engine.models import Device, Endpoint, Mount, Resources, Ulimit
+from engine.models import CreateRequest, Device, Endpoint, Mount, Resources, Ulimit
+from runtime.security.capability_names import NAMES
 
 from .build import CONTAINER_ID, Bench, environment, mount_at
 
@@ -215,9 +218,31 @@ def test_resources_become_cgroup_limits(bench: Bench) -> None:
 
 
 def test_rlimits_and_scores(bench: Bench) -> None:
-    run = bench.build(ulimits=(Ulimit(name="nofile", soft=10, hard=-1),), oom_score_adj=500)["process"]
-    assert run["rlimits"] == [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": (1 << 64) - 1}]
+    run = bench.build(ulimits=(Ulimit(name="nofile", soft=10, hard=20),), oom_score_adj=500)["process"]
+    assert run["rlimits"] == [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20}]
     assert run["oomScoreAdj"] == 500
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_no_more_is_asked_of_the_host_than_it_may_give(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    had = frozenset(NAMES) if able else frozenset(NAMES) - {"CAP_SYS_RESOURCE", "CAP_CHOWN"}
+    monkeypatch.setattr(host, "capabilities", lambda: had)
+    monkeypatch.setattr(host, "own_oom_score", lambda: 100)
+    monkeypatch.setattr(resource, "getrlimit", lambda _number: (1024, 4096))
+    asked = CreateRequest(
+        image="toolbox", privileged=True, ulimits=(Ulimit(name="nofile", soft=5000, hard=-1),), oom_score_adj=7
+    )
+    run = bench.build(privileged=True, ulimits=asked.ulimits, oom_score_adj=7)["process"]
+    limit = {"type": "RLIMIT_NOFILE", "soft": 5000, "hard": (1 << 64) - 1}
+    assert run["rlimits"] == [limit if able else {**limit, "soft": 4096, "hard": 4096}]
+    assert run["oomScoreAdj"] == (7 if able else 100)
+    assert set(run["capabilities"]["bounding"]) == had
+    told = "\n".join(validate.warnings(asked))
+    assert ("CAP_CHOWN" in told, "ulimit nofile" in told, "oom score" in told) == (not able,) * 3
+    # Docker's defaults were not asked for by name: leaving one out is no news to the person.
+    assert not any("CAP_" in line for line in validate.warnings(CreateRequest(image="toolbox")))
 
 
 def test_a_device_and_its_rule(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.bundle.validate import command, name, signal_number, validate, warnings
 from engine.errors import InvalidRequest
-from engine.models import CreateRequest, Mount, PortMapping, Resources, RestartPolicy, Ulimit
+from engine.models import CreateRequest, DeviceLimit, HealthCheck, Mount, PortMapping, Resources, RestartPolicy, Ulimit
 
 CPUS = os.cpu_count() or 1
 
@@ -57,6 +57,27 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"oom_score_adj": 2000}, r"\[-1000, 1000\]"),
     ({"stop_signal": "SIGNOPE"}, "invalid signal: SIGNOPE"),
     ({"pid_mode": "other"}, 'invalid --pid mode "other"'),
+    ({"cgroupns_mode": "public"}, "invalid cgroup namespace mode: public"),
+    ({"cgroup_parent": "/a/../.."}, 'invalid cgroup parent "/a/../.."'),
+    ({"cgroup_parent": "/"}, 'invalid cgroup parent "/"'),
+    ({"device_cgroup_rules": ("c 1:3",)}, "invalid device cgroup format 'c 1:3'"),
+    ({"device_cgroup_rules": ("x 1:3 rwm",)}, "invalid device cgroup format"),
+    ({"stop_timeout_s": -2}, "invalid stop timeout -2"),
+    ({"resources": Resources(blkio_weight=5)}, "range of blkio weight is from 10 to 1000"),
+    ({"resources": Resources(memory_swappiness=101)}, "valid memory swappiness range is 0-100"),
+    ({"resources": Resources(device_read_bps=(DeviceLimit(path="/dev/null", value=1),))}, "not a block device"),
+    ({"resources": Resources(device_read_bps=(DeviceLimit(path="/dev/no", value=1),))}, "no such file"),
+    ({"health": HealthCheck(test=("SHELL", "x"))}, "unknown type 'SHELL' in healthcheck"),
+    ({"health": HealthCheck(test=("CMD-SHELL",))}, "missing command for CMD-SHELL"),
+    ({"health": HealthCheck(interval_ns=1000)}, "interval in healthcheck cannot be less than 1ms"),
+    ({"health": HealthCheck(retries=-1)}, "cannot be negative"),
+    ({"log_driver": "syslog"}, "unknown log driver 'syslog'"),
+    ({"log_options": {"max-sizes": "1m"}}, "unknown log opt 'max-sizes' for json-file"),
+    ({"log_options": {"max-size": "big"}}, "invalid log opt max-size=big"),
+    ({"log_options": {"max-file": "0"}}, "max-file cannot be less than 1"),
+    ({"log_options": {"compress": "true"}}, "compress cannot be true when"),
+    ({"log_options": {"labels-regex": "("}}, "invalid log opt labels-regex"),
+    ({"log_driver": "local", "log_options": {"labels": "a"}}, "unknown log opt 'labels' for local"),
 ]  # fmt: skip
 
 
