@@ -73,6 +73,12 @@ def validate(request: CreateRequest) -> None:
         signal_number(request.stop_signal)
 
 
+def check_limits(request: CreateRequest) -> None:
+    """What `update` may change."""
+    _check_resources(request.resources)
+    _check_restart(request)
+
+
 def command(vector: tuple[str, ...], image: str) -> None:
     """The resolved command must name a program."""
     if not vector or not vector[0]:

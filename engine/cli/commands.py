@@ -32,6 +32,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("stats", "stats", "Display a live stream of container(s) resource usage statistics"),
             ("stop", "lifecycle", "Stop one or more running containers"),
             ("top", "top", "Display the running processes of a container"),
+            ("update", "update", "Update configuration of one or more containers"),
             ("unpause", "lifecycle", "Unpause all processes within one or more containers"),
             ("wait", "lifecycle", "Block until one or more containers stop, then print their exit codes"),
         ),
@@ -94,6 +95,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
                 "stop",
                 "top",
                 "unpause",
+                "update",
                 "wait",
             ]
         },

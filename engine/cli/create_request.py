@@ -71,8 +71,8 @@ def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
         device_cgroup_rules=options.many("device-cgroup-rule"),
         volumes_from=options.many("volumes-from"),
         health=_health(options),
-        resources=_resources(options),
-        restart=_restart(options.text("restart")),
+        resources=_all_resources(options),
+        restart=read_restart(options.text("restart")),
         stop_signal=options.text("stop-signal"),
         stop_timeout_s=options.number("stop-timeout"),
         log_driver=options.text("log-driver"),
@@ -166,7 +166,8 @@ def _duration(options: Parsed, name: str) -> int:
     return value
 
 
-def _restart(text: str) -> RestartPolicy:
+def read_restart(text: str) -> RestartPolicy:
+    """`no`, `always`, `unless-stopped`, `on-failure` or `on-failure:N`."""
     name, colon, retries = text.partition(":")
     if name not in RESTART_POLICIES or (colon and name != "on-failure"):
         raise UsageError(
@@ -178,7 +179,8 @@ def _restart(text: str) -> RestartPolicy:
     return RestartPolicy(name=name, maximum_retries=int(retries) if colon else 0)
 
 
-def _resources(options: Parsed) -> Resources:
+def read_resources(options: Parsed) -> Resources:
+    """The limits that `update` has too."""
     swap = options.text("memory-swap")
     return Resources(
         memory=_size(options, "memory", "-m, --memory"),
@@ -191,9 +193,14 @@ def _resources(options: Parsed) -> Resources:
         cpuset_cpus=options.text("cpuset-cpus"),
         cpuset_mems=options.text("cpuset-mems"),
         pids_limit=_within(options, "pids-limit", -1, 4194304) or 0,
+        blkio_weight=options.number("blkio-weight") or 0,
+    )
+
+
+def _all_resources(options: Parsed) -> Resources:
+    return read_resources(options).replace(
         memory_swappiness=_swappiness(options),
         oom_kill_disable=options.flag("oom-kill-disable"),
-        blkio_weight=options.number("blkio-weight") or 0,
         blkio_weight_devices=_device_limits(options, "blkio-weight-device"),
         device_read_bps=_device_limits(options, "device-read-bps", sizes=True),
         device_write_bps=_device_limits(options, "device-write-bps", sizes=True),

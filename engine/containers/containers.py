@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..images.images import Images
-    from ..models import Container, CreateRequest, ExecRequest, LogLine, NetworkAttachment, Phase, Process
+    from ..models import (
+        Container,
+        CreateRequest,
+        ExecRequest,
+        LogLine,
+        NetworkAttachment,
+        Phase,
+        Process,
+        Resources,
+        RestartPolicy,
+    )
     from ..networks.networks import Networks
     from ..paths import Paths
     from ..stats.sample import Sample
@@ -147,6 +157,12 @@ class Containers:
         from . import remove
 
         remove.remove(self._store, self._paths, self._volumes, self.get(reference), force=force, with_volumes=volumes)
+
+    def update(self, reference: str, resources: Resources, restart: RestartPolicy | None = None) -> tuple[str, ...]:
+        """Change limits (fields at their defaults stay) and restart policy, at once if it runs; returns warnings."""
+        from . import update
+
+        return update.update(self._store, self._paths, self.get(reference), resources, restart)
 
     def rename(self, reference: str, name: str) -> None:
         """Give it another name. Raises `NameInUse`."""

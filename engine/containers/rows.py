@@ -70,6 +70,13 @@ def set_request(tx: Transaction, container_id: str, changed: CreateRequest) -> N
     tx.execute("UPDATE containers SET request = ? WHERE id = ?", (json.dumps(changed.to_json()), container_id))
 
 
+def change_request(tx: Transaction, container_id: str, **changes: object) -> None:
+    """Change fields of what the next start makes the container from."""
+    row = tx.execute("SELECT request FROM containers WHERE id = ?", (container_id,)).fetchone()
+    if row:
+        set_request(tx, container_id, CreateRequest.from_json(json.loads(row[0])).replace(**changes))
+
+
 def every(store: Store, *, states: tuple[str, ...] = ()) -> list[Container]:
     """All containers, newest first; only those in these states when given."""
     where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""

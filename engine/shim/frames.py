@@ -12,7 +12,8 @@
     wait: after its REPLY, an EXIT when the container has ended and its row says so.
 
 Operations: start (only on the zygote's connection), attach, exec, reattach, terminals, signal, pause, resume,
-resize, wait, connect, disconnect. Either side may close at any time; closing a session detaches and ends nothing.
+resize, update, wait, connect, disconnect. Either side may close at any time; closing a session detaches and ends
+nothing.
 """
 
 from __future__ import annotations

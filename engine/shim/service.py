@@ -8,9 +8,10 @@ import sys
 
 from runtime.errors import RuntimeFault
 
+from ..containers import rows
 from ..containers.session import error_data
 from ..errors import EngineError, InvalidRequest, NotFound, WrongState
-from ..models import Endpoint
+from ..models import Endpoint, Resources, RestartPolicy
 from . import frames
 from .client import Client
 from .execs import Execs
@@ -43,6 +44,7 @@ class Service:
             "pause": self._pause,
             "resume": self._resume,
             "resize": self._resize,
+            "update": self._update,
             "wait": self._wait,
             "connect": self._connect,
             "disconnect": self._disconnect,
@@ -177,6 +179,21 @@ class Service:
         if stdio is None:
             raise NotFound("no terminal to resize")
         stdio.resize(int(body["rows"]), int(body["columns"]))
+        return {}
+
+    def _update(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
+        """Other limits, by the kernel's leave, and another restart policy."""
+        supervisor = self._supervisor
+        if supervisor.container and not supervisor.ended and body["limits"]:
+            supervisor.container.update(body["limits"])
+        supervisor.keep_limits(body["limits"])
+        resources, restart = Resources.from_json(body["resources"]), RestartPolicy.from_json(body["restart"])
+        supervisor.plan = supervisor.plan.replace(restart=restart)
+        supervisor.ledger.change(
+            lambda row: row.replace(resources=resources, restart=restart),
+            ("update", {}),
+            also=lambda tx: rows.change_request(tx, supervisor.plan.container_id, resources=resources, restart=restart),
+        )
         return {}
 
     def _wait(self, client: Client, _body: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from .streams import near_and_far
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..models import Container, Phase
     from .loop import Timer
@@ -276,6 +277,16 @@ class Supervisor:
             )
             self._service.tell_waiters(failure.exit_code)
             self._done = True
+
+    def keep_limits(self, limits: dict[str, Any]) -> None:
+        """Let a restart have them too."""
+        path = f"{self.bundle}/config.json"
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+        config["linux"]["resources"].update(limits)
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            file.write(json.dumps(config))
+        os.replace(f"{path}.new", path)
 
     def cancel_restart(self) -> bool:
         """A stop while waiting to restart: the container is exited, as it was."""
