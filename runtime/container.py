@@ -17,6 +17,7 @@ from .errors import ContainerNotFound, HookFailed, RuntimeFault, SetupFailed, Wr
 from .process import creation, start
 from .process.init import FIFO_NAME
 from .process.joining import Process, join
+from .rootfs.devices import device_rules
 from .state import StateDirectory, check_id, container_ids, oci_state, start_time
 from .status import CREATED, CREATING, PAUSED, RUNNING, STOPPED, Status
 
@@ -221,10 +222,23 @@ class Container:
 
     def update(self, resources: dict[str, Any]) -> None:
         """Change limits; `resources` is a validated linux.resources, unnamed limits stay."""
-        status = self.status()
-        if not status.can_kill:
-            raise self._wrong(status, "update")
-        self._needed_cgroup().apply(resources)
+        self._directory.lock()
+        try:
+            status = self.status()
+            if not status.can_kill:
+                raise self._wrong(status, "update")
+            cgroup = self._needed_cgroup()
+            added = resources.get("devices")
+            cgroup.apply({**resources, "devices": None})
+            if added:
+                # The rules that hold are those of the config and of all updates, in their order.
+                configured = (self.config.get("linux") or {}).get("resources") or {}
+                held = self._data.get("device_rules") or device_rules(configured)["devices"]
+                cgroup.add_device_rules(held, added)
+                self._data["device_rules"] = [*held, *added]
+                self._directory.write(self._data)
+        finally:
+            self._directory.unlock()
 
     def delete(self, *, force: bool = False) -> None:
         """Remove it and all that the runtime made for it. With `force`, kill it first and be silent about leftovers
@@ -241,6 +255,10 @@ class Container:
                 if "pid" not in namespaces_of(self.config):
                     self.cgroup.kill()
                 self.cgroup.remove()
+            if self._data.get("resctrl"):
+                from . import resctrl
+
+                resctrl.kept_group(self._data["resctrl"]).remove()
             self._directory.remove()
         finally:
             self._directory.unlock()

@@ -47,7 +47,11 @@ class SetupFailed(RuntimeFault):
 
 
 class HookFailed(SetupFailed):
-    """A hook ended with an error or ran out of its time."""
+    """A hook ended with an error or ran out of its time. `warnings`: what poststop hooks then failed at."""
+
+    def __init__(self, message: str, *, path: str = "", hint: str = "", errno: int = 0) -> None:
+        super().__init__(message, path=path, hint=hint, errno=errno)
+        self.warnings: list[str] = []
 
 
 class ExecFailed(SetupFailed):

@@ -19,16 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FLAGS = {
-    "user": k.CLONE_NEWUSER,
-    "mount": k.CLONE_NEWNS,
-    "network": k.CLONE_NEWNET,
-    "ipc": k.CLONE_NEWIPC,
-    "uts": k.CLONE_NEWUTS,
-    "pid": k.CLONE_NEWPID,
-    "cgroup": k.CLONE_NEWCGROUP,
-    "time": k.CLONE_NEWTIME,
-}
+FLAGS = k.NAMESPACE_FLAGS
 FILES = {
     "user": "user",
     "mount": "mnt",

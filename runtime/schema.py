@@ -153,7 +153,13 @@ CONFIG_SCHEMA = {
         "mountLabel": str,
         "personality": {"domain!": frozenset(("LINUX", "LINUX32")), "flags": [str]},
         "timeOffsets": {"*": {"secs": _INT64, "nanosecs": (0, 999_999_999)}},
-        "intelRdt": {"closID": str, "l3CacheSchema": str, "memBwSchema": str, "schemata": [str]},
+        "intelRdt": {
+            "closID": str,
+            "l3CacheSchema": str,
+            "memBwSchema": str,
+            "schemata": [str],
+            "enableMonitoring": bool,
+        },
         "memoryPolicy": {"mode!": str, "nodes": str, "flags": [str]},
     },
 }
@@ -165,6 +171,7 @@ def check(value: Any, schema: Any, path: str) -> None:
         _expect(isinstance(value, dict), path, "an object", value)
         if "*" in schema:
             for key, item in value.items():
+                _check_text(key, path)
                 check(item, schema["*"], f"{path}.{key}")
             return
         for name, inner in schema.items():
@@ -189,8 +196,19 @@ def check(value: Any, schema: Any, path: str) -> None:
             raise InvalidConfig(f'unknown value "{value}"', path=path, hint=f"Known are: {known}.")
     else:
         _expect(isinstance(value, schema), path, "a string" if schema is str else "true or false", value)
-        if schema is str and "\0" in value:
-            raise InvalidConfig("contains a NUL character", path=path)
+        if schema is str:
+            _check_text(value, path)
+
+
+def _check_text(text: str, path: str) -> None:
+    """Refuse what JSON can hold and no system call can take."""
+    if "\0" in text:
+        raise InvalidConfig("contains a NUL character", path=path)
+    if not text.isascii():
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidConfig("contains half of a surrogate pair", path=path) from None
 
 
 def _expect(right: bool, path: str, wanted: str, value: Any) -> None:

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-OCI_VERSION = "1.2.1"
+OCI_VERSION = "1.3.0"
 _SIZE_LIMIT = 16 << 20
 
 

@@ -5,9 +5,12 @@ Each refusal is an InvalidConfig whose path names the place.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 
 from .errors import InvalidConfig
+from .kernel import constants as k
 from .schema import CONFIG_SCHEMA, PROCESS_SCHEMA, RESOURCES_SCHEMA, check
 
 TYPE_CHECKING = False
@@ -25,6 +28,8 @@ def validate_config(config: dict[str, Any], bundle: str) -> None:
     _check_mounts(config)
     _check_linux(config)
     _check_hooks(config)
+    if "" in (config.get("annotations") or {}):
+        raise InvalidConfig("has an empty key", path="annotations")
 
 
 def validate_process(process: dict[str, Any], path: str) -> None:
@@ -36,6 +41,7 @@ def validate_process(process: dict[str, Any], path: str) -> None:
 def validate_resources(resources: dict[str, Any], path: str) -> None:
     """The rules for `linux.resources` on its own, as `update --resources` takes it."""
     check(resources, RESOURCES_SCHEMA, path)
+    _check_resources(resources, path)
 
 
 def _check_version(version: str) -> None:
@@ -62,6 +68,10 @@ def _check_process(process: dict[str, Any], path: str) -> None:
         seen.add(name)
         if limit["soft"] % 2**64 > limit["hard"] % 2**64:
             raise InvalidConfig("soft limit is above the hard one", path=f"{path}.rlimits[{index}].soft")
+    if process.get("scheduler") or process.get("execCPUAffinity"):
+        from . import possible
+
+        possible.check_process(process, path)
     for index, entry in enumerate(process.get("env") or []):
         if "=" not in entry or entry.startswith("="):
             raise InvalidConfig(f'"{entry}" is not NAME=VALUE', path=f"{path}.env[{index}]")
@@ -95,8 +105,8 @@ def _check_linux(config: dict[str, Any]) -> None:
         path = entry.get("path") or ""
         if path and not path.startswith("/"):
             raise InvalidConfig(f'"{path}" is not an absolute path', path=f"linux.namespaces[{index}].path")
-        if path and not os.path.exists(path):
-            raise InvalidConfig(f"no such file: {path}", path=f"linux.namespaces[{index}].path")
+        if path:
+            _check_namespace(entry["type"], path, f"linux.namespaces[{index}].path")
         namespaces[entry["type"]] = path
         if not os.path.exists(f"/proc/self/ns/{_NAMESPACE_FILES.get(entry['type'], entry['type'])}"):
             raise InvalidConfig(
@@ -117,8 +127,62 @@ def _check_linux(config: dict[str, Any]) -> None:
         for name in ("maskedPaths", "readonlyPaths"):
             if linux.get(name):
                 raise InvalidConfig("needs a mount namespace in linux.namespaces", path=f"linux.{name}")
+    for name in ("maskedPaths", "readonlyPaths"):
+        for index, path in enumerate(linux.get(name) or []):
+            if not path.startswith("/"):
+                raise InvalidConfig(f'"{path}" is not an absolute path', path=f"linux.{name}[{index}]")
     _check_sysctl(linux.get("sysctl") or {}, namespaces)
     _check_devices(linux.get("devices") or [])
+    _check_seccomp(linux.get("seccomp") or {})
+    _check_resources(linux.get("resources") or {}, "linux.resources")
+    if any(linux.get(name) for name in _RARE):
+        from . import possible
+
+        possible.check_linux(linux, namespaces)
+
+
+_RARE = ("timeOffsets", "memoryPolicy", "mountLabel", "personality", "intelRdt", "netDevices")
+
+
+def _check_namespace(kind: str, path: str, place: str) -> None:
+    try:
+        # A pipe put there must not make us wait for its other end.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise InvalidConfig(f"no such file: {path}", path=place) from None
+        raise InvalidConfig(f"{path}: {error.strerror}", path=place) from None
+    try:
+        found = fcntl.ioctl(fd, k.NS_GET_NSTYPE)
+    except OSError:
+        raise InvalidConfig(f"{path} is not a namespace", path=place) from None
+    finally:
+        os.close(fd)
+    if found != k.NAMESPACE_FLAGS[kind]:
+        raise InvalidConfig(f"{path} is a namespace of another type than {kind}", path=place)
+
+
+def _check_seccomp(profile: dict[str, Any]) -> None:
+    if profile.get("listenerMetadata") and not profile.get("listenerPath"):
+        raise InvalidConfig("is for a listener, and there is no listenerPath", path="linux.seccomp.listenerMetadata")
+    for index, rule in enumerate(profile.get("syscalls") or []):
+        if not rule["names"]:
+            raise InvalidConfig("names no system call", path=f"linux.seccomp.syscalls[{index}].names")
+
+
+def _check_resources(resources: dict[str, Any], path: str) -> None:
+    swappiness = (resources.get("memory") or {}).get("swappiness")
+    if swappiness is not None and not 0 <= swappiness <= 100:
+        raise InvalidConfig(f"{swappiness} is not between 0 and 100", path=f"{path}.memory.swappiness")
+    cpu = resources.get("cpu") or {}
+    if cpu.get("burst") and (cpu.get("quota") or 0) > 0 and cpu["burst"] > cpu["quota"]:
+        raise InvalidConfig("the burst is larger than the quota", path=f"{path}.cpu.burst")
+    for index, device in enumerate((resources.get("blockIO") or {}).get("weightDevice") or []):
+        if device.get("weight") is None and device.get("leafWeight") is None:
+            raise InvalidConfig("needs weight or leafWeight", path=f"{path}.blockIO.weightDevice[{index}]")
+    for name, limit in (resources.get("rdma") or {}).items():
+        if limit is None or (limit.get("hcaHandles") is None and limit.get("hcaObjects") is None):
+            raise InvalidConfig("needs hcaHandles or hcaObjects", path=f"{path}.rdma.{name}")
 
 
 _NAMESPACE_FILES = {"network": "net", "mount": "mnt"}

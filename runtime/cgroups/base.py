@@ -89,6 +89,10 @@ class Cgroup:
         """Set the limits that `resources` names, and leave the others as they are."""
         raise NotImplementedError
 
+    def add_device_rules(self, held: list[dict[str, Any]], added: list[dict[str, Any]]) -> None:
+        """Let `added`, rules of linux.resources.devices, follow the rules `held` that are in force."""
+        raise NotImplementedError
+
     def freeze(self) -> None:
         """Stop every process in it; returns when they are stopped."""
         raise NotImplementedError

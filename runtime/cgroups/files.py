@@ -52,6 +52,14 @@ def read_text(path: str) -> str:
     return b"".join(parts).decode()
 
 
+def read_text_or(path: str, default: str = "") -> str:
+    """`read_text`, or `default` when the file is not there."""
+    try:
+        return read_text(path)
+    except OSError:
+        return default
+
+
 def read_int(path: str, default: int = 0) -> int:
     """The number in the file; `default` when there is no such file, or it says `max`."""
     try:

@@ -102,6 +102,9 @@ class SystemdCgroup(Cgroup):
                 self.warnings.append(f"systemd does not know of the new limits of {self.unit}: {error.message}")
         self._files.apply(resources)
 
+    def add_device_rules(self, held: list[dict[str, Any]], added: list[dict[str, Any]]) -> None:
+        self._files.add_device_rules(held, added)
+
     def freeze(self) -> None:
         self._files.freeze()
 
@@ -223,7 +226,8 @@ def unit_properties(resources: dict[str, Any], v2: bool) -> list[tuple[str, tupl
         # systemd counts in hundredths of a CPU and would round down: a limit is never made stricter.
         add("CPUQuotaPerSecUSec", -(-quota * 100 // period) * 10_000 if quota > 0 else -1)
     if (most := pids.get("limit")) is not None:
-        add("TasksMax", most if most > 0 else -1)
+        # systemd has no limit of 0; the file gets it afterwards.
+        add("TasksMax", max(most, 1) if most >= 0 else -1)
     if v2:
         for key, name in (("cpus", "AllowedCPUs"), ("mems", "AllowedMemoryNodes")):
             if cpu.get(key):

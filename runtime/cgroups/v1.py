@@ -84,6 +84,13 @@ class V1Cgroup(Cgroup):
         self.check(resources)
         self._set(resources)
 
+    def add_device_rules(self, held: list[dict[str, Any]], added: list[dict[str, Any]]) -> None:
+        directory = self._directory("devices", "linux.resources.devices")
+        every = devices.parse([*held, *added])
+        devices.check_v1(every)
+        # The kernel's own list is the rules that are held.
+        devices.apply_v1(directory, every[len(held) :])
+
     def _set(self, resources: dict[str, Any]) -> None:
         if resources.get("devices"):
             devices.apply_v1(self._paths["devices"], devices.parse(resources["devices"]))

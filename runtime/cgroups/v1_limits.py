@@ -130,10 +130,10 @@ def hugetlb(directory: str, limits: list[dict[str, Any]]) -> list[Write]:
 
 
 def pids(directory: str, pids: dict[str, Any]) -> list[Write]:
-    """0 and negative are unlimited: a real 0 would not even let the container's program start."""
+    """Negative is unlimited. 0 is the kernel's 0: the program runs, since it moves in, and can fork nothing."""
     if (limit := pids.get("limit")) is None:
         return []
-    return [Write("pids.max", limit if limit > 0 else "max", f"{_ROOT}.pids.limit")]
+    return [Write("pids.max", limit if limit >= 0 else "max", f"{_ROOT}.pids.limit")]
 
 
 def net_cls(directory: str, network: dict[str, Any]) -> list[Write]:

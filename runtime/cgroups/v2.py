@@ -12,7 +12,7 @@ import signal
 
 from . import devices, files, freezer, hosts, processes, v2_limits
 from .base import Cgroup
-from .fault import refused
+from .fault import CgroupFault, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class V2Cgroup(Cgroup):
 
     def check(self, resources: dict[str, Any]) -> None:
         devices.parse(resources.get("devices") or [])
+        _refuse_impossible(resources)
         v2_limits.unified(resources.get("unified") or {})
         available = set(files.read_text(f"{self._mount_point()}/cgroup.controllers").split())
         for controller, key, plan in _LIMITS:
@@ -59,9 +60,13 @@ class V2Cgroup(Cgroup):
             raise refused(f"{self._directory}/cgroup.procs", str(pid), error, "") from error
 
     def clone_fd(self) -> int:
+        if files.read_text_or(f"{self._directory}/pids.max").strip() == "0":
+            # No process may be born in it, but one may move in.
+            return -1
         return os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def apply(self, resources: dict[str, Any]) -> None:
+        _refuse_impossible(resources)
         available = self._controllers()
         if resources.get("devices"):
             devices.apply_v2(self._directory, devices.parse(resources["devices"]))
@@ -75,6 +80,9 @@ class V2Cgroup(Cgroup):
             files.apply(self._directory, writes)
         files.apply(self._directory, v2_limits.unified(resources.get("unified") or {}))
         self._warn(resources)
+
+    def add_device_rules(self, held: list[dict[str, Any]], added: list[dict[str, Any]]) -> None:
+        devices.apply_v2(self._directory, devices.parse([*held, *added]))
 
     def freeze(self) -> None:
         freezer.freeze_v2(self._directory)
@@ -136,16 +144,26 @@ class V2Cgroup(Cgroup):
 
     def _warn(self, resources: dict[str, Any]) -> None:
         memory = resources.get("memory") or {}
-        cpu = resources.get("cpu") or {}
-        for asked, what in (
-            (memory.get("kernel") or memory.get("kernelTCP"), "kernel memory limits"),
-            (memory.get("swappiness") is not None, "a swappiness per container"),
-            (memory.get("disableOOMKiller"), "switching the OOM killer off"),
-            (cpu.get("realtimeRuntime") or cpu.get("realtimePeriod"), "realtime CPU limits"),
-            (resources.get("network"), "network classes and priorities"),
-        ):
-            if asked:
-                self.warnings.append(f"cgroup v2 has no {what}: left out")
+        if memory.get("kernel") or memory.get("kernelTCP"):
+            self.warnings.append("cgroup v2 has no kernel memory limits: left out")
+
+
+def _refuse_impossible(resources: dict[str, Any]) -> None:
+    """What v1 could, and v2 has nothing for (config-linux.md, "Unified": no conversion, so an error)."""
+    memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
+    block, network = resources.get("blockIO") or {}, resources.get("network") or {}
+    for asked, where, what in (
+        (memory.get("swappiness") is not None, "memory.swappiness", "swappiness of its own for a cgroup"),
+        (memory.get("disableOOMKiller"), "memory.disableOOMKiller", "way to switch the OOM killer off"),
+        (cpu.get("realtimeRuntime"), "cpu.realtimeRuntime", "realtime limits"),
+        (cpu.get("realtimePeriod"), "cpu.realtimePeriod", "realtime limits"),
+        (block.get("leafWeight"), "blockIO.leafWeight", "leaf weights"),
+        (network.get("classID"), "network.classID", "network classes"),
+        (network.get("priorities"), "network.priorities", "network priorities"),
+    ):
+        if asked:
+            path = f"linux.resources.{where}"
+            raise CgroupFault(f"{path}: cgroup v2, which this host has, has no {what}", path=path)
 
 
 def enable_controllers(directory: str) -> None:

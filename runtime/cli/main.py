@@ -93,6 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         reporter.error(str(error), f"See {PROGRAM} --help.")
     except RuntimeFault as error:
+        for warning in getattr(error, "warnings", ()):
+            reporter.warning(warning)
         reporter.error(str(error), error.hint)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

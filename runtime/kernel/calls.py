@@ -226,5 +226,13 @@ def set_mempolicy(mode: int, nodes: set[int]) -> None:
         raise prototypes.failure("set_mempolicy")
 
 
+def get_mempolicy() -> int:
+    """get_mempolicy(2): this process's mode; OSError with ENOSYS on a kernel without NUMA."""
+    mode = ctypes.c_int(0)
+    if prototypes.get_mempolicy(ctypes.byref(mode), None, 0, None, 0) < 0:
+        raise prototypes.failure("get_mempolicy")
+    return mode.value
+
+
 def _string_array(strings: list[str]) -> ctypes.Array[ctypes.c_char_p]:
     return (ctypes.c_char_p * (len(strings) + 1))(*[os.fsencode(string) for string in strings], None)

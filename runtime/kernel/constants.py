@@ -21,6 +21,18 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 CLONE_INTO_CGROUP = 0x200000000
 
+# what linux.namespaces of config.json calls them
+NAMESPACE_FLAGS = {
+    "user": CLONE_NEWUSER,
+    "mount": CLONE_NEWNS,
+    "network": CLONE_NEWNET,
+    "ipc": CLONE_NEWIPC,
+    "uts": CLONE_NEWUTS,
+    "pid": CLONE_NEWPID,
+    "cgroup": CLONE_NEWCGROUP,
+    "time": CLONE_NEWTIME,
+}
+
 # linux/mount.h: mount(2)
 MS_RDONLY = 0x1
 MS_NOSUID = 0x2
@@ -47,6 +59,9 @@ FSCONFIG_SET_FLAG = 0
 FSCONFIG_SET_STRING = 1
 FSCONFIG_SET_FD = 5
 FSCONFIG_CMD_CREATE = 6
+FSCONFIG_CMD_RECONFIGURE = 7
+FSPICK_CLOEXEC = 0x1
+FSPICK_EMPTY_PATH = 0x8
 OPEN_TREE_CLONE = 0x1
 OPEN_TREE_CLOEXEC = os.O_CLOEXEC
 MOVE_MOUNT_F_EMPTY_PATH = 0x04
@@ -100,6 +115,9 @@ DEVPTS_SUPER_MAGIC = 0x1CD1
 PROC_SUPER_MAGIC = 0x9FA0
 SYSFS_MAGIC = 0x62656572
 
+# linux/nsfs.h
+NS_GET_NSTYPE = 0xB703
+
 # asm-generic/ioctls.h
 TIOCSCTTY = 0x540E
 TIOCSWINSZ = 0x5414
@@ -152,6 +170,7 @@ _X86_64 = {
     "clone": 56,
     "pivot_root": 155,
     "set_mempolicy": 238,
+    "get_mempolicy": 239,
     "keyctl": 250,
     "ioprio_set": 251,
     "sched_setattr": 314,
@@ -163,6 +182,7 @@ _GENERIC = {
     "clone": 220,
     "pivot_root": 41,
     "set_mempolicy": 237,
+    "get_mempolicy": 236,
     "keyctl": 219,
     "ioprio_set": 30,
     "sched_setattr": 274,
@@ -175,6 +195,7 @@ SYSCALLS = {
     "fsopen": 430,
     "fsconfig": 431,
     "fsmount": 432,
+    "fspick": 433,
     "close_range": 436,
     "openat2": 437,
     "mount_setattr": 442,

@@ -62,6 +62,21 @@ def new_filesystem(fs_type: str, source: str, options: list[str], attributes: in
         os.close(context_fd)
 
 
+def reconfigure(mount_fd: int, options: list[str]) -> None:
+    """fspick and fsconfig: change options of the file system instance that is mounted there, in order."""
+    context_fd = prototypes.fspick(mount_fd, b"", constants.FSPICK_CLOEXEC | constants.FSPICK_EMPTY_PATH)
+    if context_fd < 0:
+        raise prototypes.failure("fspick")
+    try:
+        for option in options:
+            key, equals, value = option.partition("=")
+            command = constants.FSCONFIG_SET_STRING if equals else constants.FSCONFIG_SET_FLAG
+            _configure(context_fd, command, key, value if equals else None)
+        _configure(context_fd, constants.FSCONFIG_CMD_RECONFIGURE, None, None)
+    finally:
+        os.close(context_fd)
+
+
 def open_tree(directory_fd: int, path: str, *, recursive: bool = False) -> int:
     """A detached copy of the mount (tree) at `path`; an empty path means `directory_fd` itself."""
     flags = constants.OPEN_TREE_CLONE | constants.OPEN_TREE_CLOEXEC

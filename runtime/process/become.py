@@ -18,6 +18,7 @@ from .. import terminal
 from ..errors import ExecFailed, SetupFailed
 from ..kernel import calls, caps
 from ..kernel import constants as k
+from ..lists import parse_list
 from ..security import lsm, notify, rlimits, seccomp
 from ..security.capabilities import Capabilities
 from ..spec import section
@@ -169,14 +170,10 @@ class Program:
         scheduler = process.get("scheduler")
         if scheduler:
             values = {
-                "policy": k.SCHED_POLICIES.get(scheduler["policy"], -1),
-                "flags": sum(k.SCHED_FLAGS.get(flag, 0) for flag in scheduler.get("flags") or []),
+                "policy": k.SCHED_POLICIES[scheduler["policy"]],
+                "flags": sum(k.SCHED_FLAGS[flag] for flag in set(scheduler.get("flags") or [])),
                 **{name: scheduler.get(name) or 0 for name in ("nice", "priority", "runtime", "deadline", "period")},
             }
-            if values["policy"] < 0:
-                raise SetupFailed(
-                    f'unknown policy "{scheduler["policy"]}"', path="process.scheduler.policy", errno=errno.EINVAL
-                )
             _explained("process.scheduler", calls.sched_setattr, values)
         priority = process.get("ioPriority")
         if priority:
@@ -194,11 +191,9 @@ class Program:
             )
         policy = self.memory_policy
         if policy:
-            mode = k.MPOL_MODES.get(policy["mode"])
-            if mode is None:
-                raise SetupFailed(f'unknown mode "{policy["mode"]}"', path="linux.memoryPolicy.mode")
-            mode |= sum(k.MPOL_FLAGS.get(flag, 0) for flag in policy.get("flags") or [])
-            _explained("linux.memoryPolicy", calls.set_mempolicy, mode, parse_list(policy.get("nodes") or ""))
+            mode = k.MPOL_MODES[policy["mode"]] | sum(k.MPOL_FLAGS[flag] for flag in set(policy.get("flags") or []))
+            nodes = parse_list(policy.get("nodes") or "", "linux.memoryPolicy.nodes")
+            _explained("linux.memoryPolicy", calls.set_mempolicy, mode, nodes)
 
     def _change_directory(self, *, final: bool) -> bool:
         try:
@@ -302,16 +297,6 @@ def home_of(uid: int) -> str:
     except OSError:
         pass
     return "/"
-
-
-def parse_list(text: str) -> set[int]:
-    """A list of CPUs or nodes as the kernel writes it: "0-3,7"."""
-    members: set[int] = set()
-    for part in text.split(","):
-        low, _dash, high = part.strip().partition("-")
-        if low:
-            members.update(range(int(low), int(high or low) + 1))
-    return members
 
 
 def _explained(place: str, call: Any, *arguments: Any) -> None:

@@ -13,7 +13,7 @@ import time
 
 from .. import idmap
 from ..cgroups import Cgroup, open_cgroup
-from ..errors import InvalidConfig, RuntimeFault, SetupFailed
+from ..errors import HookFailed, InvalidConfig, RuntimeFault, SetupFailed
 from ..hooks import run_hooks
 from ..kernel import sockets
 from ..rootfs import mounting
@@ -69,6 +69,8 @@ class Creation:
         self.request = request
         self.data: dict[str, Any] = {}
         self.cgroup: Cgroup | None = None
+        self.resctrl: Any = None
+        self.net_devices: Any = None
         self.console_fd = -1
         self.pid = 0
         self.warnings: list[str] = []
@@ -84,6 +86,8 @@ class Creation:
 
     def undo(self) -> None:
         """Take everything back, in reverse order. Never raises: the first fault is the one to report."""
+        if self.net_devices is not None:
+            self.net_devices.give_back()
         if self.pid:
             try:
                 os.kill(self.pid, _SIGKILL)
@@ -98,8 +102,22 @@ class Creation:
                 self.cgroup.remove()
             except RuntimeFault:
                 pass
+        if self.resctrl is not None:
+            try:
+                self.resctrl.remove()
+            except RuntimeFault:
+                pass
         self.directory.remove()
         self.directory.close()
+
+    def run_poststop(self, error: HookFailed) -> None:
+        """A hook that failed ends the container as `delete` does, hooks included (runtime.md, "Lifecycle")."""
+        for index, hook in enumerate(items(self.data.get("config") or {}, "hooks", "poststop")):
+            state = oci_state(self.data, self.directory.container_id, "stopped", 0)
+            try:
+                run_hooks("poststop", [hook], json.dumps(state).encode())
+            except HookFailed as later:
+                error.warnings.append(f"hooks.poststop[{index}]: {later.message}")
 
 
 def create(state_root: str, container_id: str, request: Any) -> Creation:
@@ -122,11 +140,15 @@ def create(state_root: str, container_id: str, request: Any) -> Creation:
         terminal=terminal,
     )
     try:
+        cgroup = _plan_cgroup(request, container_id, section(config, "linux"))
         creation = Creation(StateDirectory.make(state_root, container_id), request)
+        creation.cgroup = cgroup
         try:
             _make(creation, plan, config)
         except BaseException as error:
             creation.undo()
+            if isinstance(error, HookFailed):
+                creation.run_poststop(error)
             if isinstance(error, OSError):
                 raise SetupFailed(
                     str(error.strerror), path=str(error.filename or ""), errno=error.errno or 0
@@ -136,6 +158,15 @@ def create(state_root: str, container_id: str, request: Any) -> Creation:
         plan.namespaces.close()
         mounting.close_sources(plan.planned)
     return creation
+
+
+def _plan_cgroup(request: Any, container_id: str, linux: dict[str, Any]) -> Cgroup | None:
+    """The container's cgroup, whose limits this host can set; nothing is made yet."""
+    if not request.use_cgroup:
+        return None
+    cgroup = open_cgroup(linux.get("cgroupsPath") or "", container_id, systemd=request.systemd_cgroup)
+    cgroup.check(device_rules(linux.get("resources") or {}))
+    return cgroup
 
 
 def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
@@ -150,10 +181,7 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         config=_kept(config),
         no_pivot=request.no_pivot,
     )
-    if request.use_cgroup:
-        creation.cgroup = open_cgroup(
-            linux.get("cgroupsPath") or "", directory.container_id, systemd=request.systemd_cgroup
-        )
+    if creation.cgroup is not None:
         data["cgroup_paths"] = creation.cgroup.paths()
     if plan.program is not None:
         data["filter"] = {
@@ -171,9 +199,17 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         if data["cgroup_paths"] != creation.cgroup.paths():
             data["cgroup_paths"] = creation.cgroup.paths()
         creation.warnings += creation.cgroup.warnings
+        owner = plan.cgroup_owner()
+        if owner > 0:
+            creation.cgroup.delegate(owner, -1)
         plan.show_cgroup(creation.cgroup.mounts())
     else:
         plan.show_cgroup([])
+    if linux.get("intelRdt"):
+        from .. import resctrl
+
+        creation.resctrl = resctrl.open_group(linux["intelRdt"], directory.container_id, resctrl.mount_point())
+        data["resctrl"] = creation.resctrl.kept()
     if plan.in_user_namespace or any(mount.mappings[0] for mount in plan.planned):
         mounting.open_sources(plan.planned)
     creation.phase("prepare")
@@ -220,6 +256,10 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         if cgroup and cgroup_fd < 0:  # a stage process cannot be born in it, nor its child
             cgroup.add(creation.pid)
             creation.phase("cgroup")
+        if creation.resctrl is not None:
+            creation.resctrl.add(creation.pid)
+        if section(config, "linux", "netDevices"):
+            _move_net_devices(creation, plan, section(config, "linux", "netDevices"))
         ours.send(messages.IN_CGROUP, str(creation.pid))
         _converse(creation, plan, ours, state_json)
     except (BrokenPipeError, ConnectionResetError):
@@ -233,6 +273,16 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
                 os.close(fd)
         if plan.program is not None:
             plan.program.close_agent()
+
+
+def _move_net_devices(creation: Creation, plan: InitPlan, devices: dict[str, Any]) -> None:
+    from .. import net_devices
+
+    creation.net_devices = net_devices.Moved()
+    joined = [fd for kind, fd, _path in plan.namespaces.joins if kind == "network"]
+    namespace_fd = joined[0] if joined else os.open(f"/proc/{creation.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    creation.net_devices.move(devices, namespace_fd)
+    creation.phase("network devices")
 
 
 def _converse(creation: Creation, plan: InitPlan, channel: Channel, state_json: Callable[[str, int], bytes]) -> None:

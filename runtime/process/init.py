@@ -162,7 +162,8 @@ class Init:
         if plan.hooks.get("createContainer"):
             self._wait_for_cgroup()
             self._begin("hooks")
-            run_hooks("createContainer", plan.hooks["createContainer"], self._state_json("creating", self._pid))
+            # In the container's namespaces the pid is the one that the container sees.
+            run_hooks("createContainer", plan.hooks["createContainer"], self._state_json("creating", os.getpid()))
         self._begin("masked paths")
         mask.make_read_only(root_fd, plan.read_only)
         mask.mask_paths(root_fd, plan.masked, null_fd, plan.mount_label)
@@ -216,7 +217,7 @@ class Init:
         plan = self._plan
         hooks = plan.hooks.get("startContainer")
         if hooks:
-            run_hooks("startContainer", hooks, self._state_json("created", self._pid))
+            run_hooks("startContainer", hooks, self._state_json("created", os.getpid()))
         if plan.program is None:
             raise RuntimeFault("is required to start the container", path="process")
         if plan.program.filter_listener:

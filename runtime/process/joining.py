@@ -12,6 +12,7 @@ from ..cgroups import Cgroup
 from ..errors import InvalidConfig, SetupFailed
 from ..kernel import calls, sockets
 from ..kernel import constants as k
+from ..lists import parse_list
 from ..spec import section
 from ..state import oci_state
 from ..status import RUNNING
@@ -19,7 +20,7 @@ from . import messages
 from .become import Program
 from .creation import write_pid_file
 from .messages import Channel, channel_pair
-from .setns import Joining
+from .setns import Joining, set_affinity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def join(
         preserve_fds=preserve_fds,
         parent_death_signal=parent_death_signal,
         domain=section(linux, "personality").get("domain") or "",
+        memory_policy=linux.get("memoryPolicy"),
     )
+    affinity = section(process, "execCPUAffinity")
     program.tell_agent(oci_state(data, container_id, RUNNING, init_pid))
     pidfd = os.pidfd_open(init_pid)
     entered = cgroup if cgroup is None or not cgroup_path else below(cgroup, cgroup_path)
@@ -99,8 +102,10 @@ def join(
             console_socket_fd=console_socket_fd,
             keyring="",
             entry_fds=entry_fds,
+            cpus=parse_list(affinity.get("final") or "", "process.execCPUAffinity.final"),
         )
-        pid = _clone_into(pidfd, flags, cgroup_fd)
+        born_on = parse_list(affinity.get("initial") or "", "process.execCPUAffinity.initial")
+        pid = _clone_on(born_on, pidfd, flags, cgroup_fd)
         if pid == 0:
             ours.close()
             joining.run()
@@ -126,6 +131,21 @@ def join(
     if pid_file:
         write_pid_file(pid_file, pid)
     return Process(pid, console_fd)
+
+
+def _clone_on(cpus: set[int], pidfd: int, flags: int, cgroup_fd: int) -> int:
+    """`_clone_into`, with the child born on these CPUs, on the caller's own when there are none."""
+    if not cpus:
+        return _clone_into(pidfd, flags, cgroup_fd)
+    before = os.sched_getaffinity(0)
+    set_affinity(cpus, "process.execCPUAffinity.initial")
+    pid = -1
+    try:
+        pid = _clone_into(pidfd, flags, cgroup_fd)
+    finally:
+        if pid:
+            os.sched_setaffinity(0, before)
+    return pid
 
 
 def _clone_into(pidfd: int, flags: int, cgroup_fd: int) -> int:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 
+from .. import idmap
 from ..errors import InvalidConfig
+from ..kernel import constants as k
 from ..namespaces import NamespacePlan
 from ..rootfs import cgroup_mounts, plan
 from ..rootfs.devices import plan_devices, wants_devices
@@ -81,6 +83,21 @@ class InitPlan:
                 memory_policy=linux.get("memoryPolicy"),
             )
         self.namespaces = NamespacePlan(wanted)
+
+    def cgroup_owner(self) -> int:
+        """The host's uid of the program, when it may make cgroups of its own below the container's; else -1.
+
+        Where it has its own cgroup namespace and a writable mount of it (config-linux.md, "Cgroup ownership").
+        """
+        writable = any(
+            mount.fs_type in ("cgroup", "cgroup2")
+            and mount.destination == "/sys/fs/cgroup"
+            and not mount.options.set & k.MOUNT_ATTR_RDONLY
+            for mount in self.mounts
+        )
+        if not (writable and self.namespaces.new_cgroup):
+            return -1
+        return idmap.host_id(self.uid_mappings, section(self.config, "process", "user").get("uid") or 0)
 
     def show_cgroup(self, mounts: list[tuple[str, str]]) -> None:
         """Say which cgroup directories a cgroup mount shows, once they exist."""

@@ -12,6 +12,7 @@ import gc
 import os
 
 from .. import terminal
+from ..errors import SetupFailed
 from ..kernel import calls
 from ..kernel import constants as k
 from ..namespaces import become_root
@@ -45,6 +46,7 @@ class Joining:
         console_socket_fd: int,
         keyring: str,
         entry_fds: list[int],
+        cpus: set[int],
     ) -> None:
         self._program = program
         self._channel = channel
@@ -56,6 +58,7 @@ class Joining:
         self._console_socket_fd = console_socket_fd
         self._keyring = keyring
         self._entry_fds = entry_fds
+        self._cpus = cpus
 
     def run(self) -> NoReturn:
         """Enter and become the program, or say why not."""
@@ -88,6 +91,8 @@ class Joining:
             self._program.agent_pid(int(self._channel.expect(messages.IN_CGROUP)[0]))
             enter_cgroup(self._entry_fds)
             step = "exec"
+            if self._cpus:
+                set_affinity(self._cpus, "process.execCPUAffinity.final")
             if slave_fd >= 0:
                 terminal.take_control(slave_fd)
             self._program.prepare()
@@ -111,3 +116,16 @@ class Joining:
             self._channel.send_descriptor(messages.CONSOLE, master_fd)
         os.close(master_fd)
         return slave_fd
+
+
+def set_affinity(cpus: set[int], path: str) -> None:
+    """Let the calling process run on these CPUs alone. Raises SetupFailed when the cgroup allows none of them."""
+    try:
+        os.sched_setaffinity(0, cpus)
+    except OSError as error:
+        raise SetupFailed(
+            f"cannot run on CPU {', '.join(map(str, sorted(cpus)))}: {error.strerror}",
+            path=path,
+            hint="Does the container's cpuset have it?",
+            errno=error.errno or 0,
+        ) from error

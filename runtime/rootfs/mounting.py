@@ -16,7 +16,7 @@ from ..errors import SetupFailed
 from ..kernel import calls, mounts
 from ..kernel import constants as k
 from . import resolve
-from .plan import PlannedMount, may_cover_procfs
+from .plan import REMOUNT, PlannedMount, may_cover_procfs
 
 _REAL_ROOTS = ("/proc", "/sys")
 _HINTS = {
@@ -45,7 +45,10 @@ def close_sources(planned: list[PlannedMount]) -> None:
 
 
 def perform(root_fd: int, mount: PlannedMount, label: str = "") -> None:
-    """Make one mount inside the root. Raises SetupFailed naming the mount."""
+    """Make one mount inside the root, or change one. Raises SetupFailed naming the mount."""
+    if mount.fs_type == REMOUNT:
+        _remount(root_fd, mount)
+        return
     if mount.fs_type == "bind":
         if mount.source_fd < 0:
             mount.source_fd = _open_source(mount)
@@ -78,6 +81,25 @@ def attach(mount_fd: int, target_fd: int, mount: PlannedMount) -> None:
             mounts.set_attributes(mount_fd, propagation=propagation, recursive=recursive)
     except OSError as error:
         raise _failed(mount, "cannot be mounted", error) from error
+
+
+def _remount(root_fd: int, mount: PlannedMount) -> None:
+    """Change the attributes of the mount there, and the options of a file system that the config itself has mounted:
+    one that came by bind is the host's, and stays as the host has it."""
+    try:
+        target_fd = resolve.open_in_root(root_fd, mount.destination)
+    except OSError as error:
+        raise _failed(mount, "is not there", error) from error
+    try:
+        _set_attributes(target_fd, mount)
+        if not mount.options.bind and mount.options.data:
+            mounts.reconfigure(target_fd, mount.options.data)
+        for propagation, recursive in mount.options.propagation:
+            mounts.set_attributes(target_fd, propagation=propagation, recursive=recursive)
+    except OSError as error:
+        raise _failed(mount, "cannot be remounted", error) from error
+    finally:
+        os.close(target_fd)
 
 
 def _open_source(mount: PlannedMount) -> int:

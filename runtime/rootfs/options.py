@@ -42,7 +42,9 @@ PROPAGATION = {
 }
 _OF_FILESYSTEMS = ("async", "dirsync", "lazytime", "mand", "nolazytime", "nomand", "sync")
 # mount(8) words without an effect through this interface.
-_WITHOUT_EFFECT = frozenset(("", "defaults", "acl", "loud", "silent", "iversion", "noiversion", "user", "nouser"))
+_WITHOUT_EFFECT = frozenset(
+    ("", "defaults", "acl", "noacl", "loud", "silent", "iversion", "noiversion", "user", "nouser")
+)
 
 
 class MountOptions:
@@ -58,6 +60,7 @@ class MountOptions:
         "recursive",
         "recursive_clear",
         "recursive_set",
+        "remount",
         "set",
     )
 
@@ -72,6 +75,7 @@ class MountOptions:
         self.recursive = False
         self.copy_up = False
         self.idmap = ""
+        self.remount = False
 
 
 def parse_options(words: list[str], path: str) -> MountOptions:
@@ -88,7 +92,7 @@ def parse_options(words: list[str], path: str) -> MountOptions:
         elif word == "tmpcopyup":
             options.copy_up = True
         elif word == "remount":
-            raise InvalidConfig("there is nothing mounted that could be remounted", path=f"{path}[{index}]")
+            options.remount = True
         elif word in PROPAGATION:
             options.propagation.append((PROPAGATION[word], False))
         elif word[:1] == "r" and word[1:] in PROPAGATION:
@@ -102,7 +106,7 @@ def names() -> list[str]:
     """Every option that is not the file system's own, for `features`."""
     attributes = [*_SET, *_CLEAR, *_ACCESS_TIME]
     words = {*attributes, *(f"r{word}" for word in attributes), *PROPAGATION, *(f"r{word}" for word in PROPAGATION)}
-    words |= {"bind", "rbind", "idmap", "ridmap", "tmpcopyup", *_OF_FILESYSTEMS, *_WITHOUT_EFFECT} - {""}
+    words |= {"bind", "rbind", "remount", "idmap", "ridmap", "tmpcopyup", *_OF_FILESYSTEMS, *_WITHOUT_EFFECT} - {""}
     return sorted(words)
 
 

@@ -32,6 +32,12 @@ _PROC_FILES = frozenset(
 )
 
 
+# Instances that are the host's too, so a remount must not change their own options.
+_OF_THE_HOST = frozenset(("bind", "cgroup", "cgroup2", "sysfs"))
+REMOUNT = "remount"
+"""In place of a file system's type: the options of what is mounted there are changed."""
+
+
 class PlannedMount:
     """One mount. `place` is where config.json has it; `source_fd` a detached mount once it has been opened."""
 
@@ -49,7 +55,7 @@ class PlannedMount:
 
 def plan_mounts(config: dict[str, Any], bundle: str) -> list[PlannedMount]:
     """The mounts in their order. Relative bind sources count from the bundle, relative destinations from /."""
-    planned = []
+    planned: list[PlannedMount] = []
     for index, entry in enumerate(items(config, "mounts")):
         place = f"mounts[{index}]"
         options = parse_options(entry.get("options") or [], f"{place}.options")
@@ -59,7 +65,11 @@ def plan_mounts(config: dict[str, Any], bundle: str) -> list[PlannedMount]:
         source = entry.get("source") or ""
         if fs_type == "bind":
             options.bind = True
-        if options.bind:
+        if options.remount:
+            fs_type = REMOUNT
+            there = [each for each in planned if each.destination == destination and each.fs_type != REMOUNT]
+            options.bind = not there or there[-1].fs_type in _OF_THE_HOST
+        elif options.bind:
             if not source:
                 raise InvalidConfig("a bind mount needs a source", path=f"{place}.source")
             fs_type, source = "bind", os.path.join(bundle, source)
@@ -67,13 +77,33 @@ def plan_mounts(config: dict[str, Any], bundle: str) -> list[PlannedMount]:
             raise InvalidConfig("is required for all but bind mounts", path=f"{place}.type")
         if destination == "/":
             raise InvalidConfig("is the root itself", path=f"{place}.destination")
-        _check_proc(fs_type, destination, place)
+        if fs_type != REMOUNT:
+            _check_proc(fs_type, destination, place)
         mount = PlannedMount(place, destination, fs_type, source, options)
-        mount.mappings = (entry.get("uidMappings") or [], entry.get("gidMappings") or [])
-        if options.idmap and fs_type != "bind":
+        mount.mappings = _mappings(config, entry, options.idmap, place)
+        if (options.idmap or mount.mappings[0]) and fs_type != "bind":
             raise InvalidConfig("only bind mounts can be id-mapped", path=f"{place}.options")
         planned.append(mount)
     return planned
+
+
+def _mappings(
+    config: dict[str, Any], entry: dict[str, Any], idmap: str, place: str
+) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
+    """The mount's own, or with `idmap` alone those of the container's user namespace."""
+    own = (entry.get("uidMappings") or [], entry.get("gidMappings") or [])
+    if own[0] and own[1]:
+        return own
+    if own[0] or own[1]:
+        raise InvalidConfig("uidMappings and gidMappings must be given together", path=place)
+    if not idmap:
+        return [], []
+    container = (items(config, "linux", "uidMappings"), items(config, "linux", "gidMappings"))
+    if not (container[0] and container[1]):
+        raise InvalidConfig(
+            f"{idmap} needs uidMappings and gidMappings", path=f"{place}.options", hint="The container has none either."
+        )
+    return container
 
 
 def _check_proc(fs_type: str, destination: str, place: str) -> None:

@@ -60,6 +60,12 @@ _WITH_DATA = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 _SEES_NEW_CALLS = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_NOTIFY")
 # linux/audit.h
 _AUDIT = {"SCMP_ARCH_X86_64": 0xC000003E, "SCMP_ARCH_X86": 0x40000003, "SCMP_ARCH_AARCH64": 0xC00000B7}
+# Every one that the specification knows: those of other machines never run here, and need no instructions.
+_EVERY_ARCHITECTURE = (
+    "X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X "
+    "PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB NATIVE"
+)
+_ARCHITECTURES = frozenset(_EVERY_ARCHITECTURE.split())
 _X32_BIT = 0x40000000
 _X32_FIRST = 512
 _NATIVE = {
@@ -87,6 +93,9 @@ def assemble(profile: dict[str, Any], machine: str = "") -> bytes:
     if native is None:
         raise InvalidConfig(f"{_AT}: no system call table for {machine}", path=_AT)
     default = _action(profile, "defaultAction", "defaultErrnoRet", _AT)
+    for index, name in enumerate(profile.get("architectures") or ()):
+        if name.removeprefix("SCMP_ARCH_") not in _ARCHITECTURES:
+            raise InvalidConfig(f"unknown architecture {name!r}", path=f"{_AT}.architectures[{index}]")
     wanted = [native[0], *(profile.get("architectures") or native)]
     x32 = "SCMP_ARCH_X32" in wanted
     program: Block = [(_LD_W_ABS, 0, 0, _ARCH_OFFSET)]
@@ -294,6 +303,8 @@ def _action(holder: dict[str, Any], key: str, errno_key: str, at: str) -> int:
         raise InvalidConfig(f"{at}.{key}: unknown action {name!r}", path=f"{at}.{key}")
     data = holder.get(errno_key)
     if name not in _WITH_DATA:
+        if data is not None:
+            raise InvalidConfig(f"{at}.{errno_key}: {name} has no error number", path=f"{at}.{errno_key}")
         return _ACTIONS[name]
     if data is None:
         data = errno.EPERM

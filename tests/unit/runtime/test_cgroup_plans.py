@@ -167,7 +167,7 @@ def test_unified_takes_file_names_only() -> None:
             v2_limits.unified({name: "1"})
 
 
-@pytest.mark.parametrize(("limit", "written"), [(10, "10"), (0, "max"), (-1, "max")])
+@pytest.mark.parametrize(("limit", "written"), [(10, "10"), (0, "0"), (-1, "max")])
 def test_pids(limit: int, written: str) -> None:
     assert v1_limits.pids("", {"limit": limit}) == [Write("pids.max", written)]
 

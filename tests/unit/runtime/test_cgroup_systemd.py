@@ -55,7 +55,7 @@ def test_limits_become_properties() -> None:
     resources = {
         "memory": {"limit": 1000, "swap": 3000, "reservation": 500},
         "cpu": {"shares": 1024, "quota": 15000, "period": 10000, "cpus": "0-1,8"},
-        "pids": {"limit": 0},
+        "pids": {"limit": -1},
     }
     assert dict(systemd.unit_properties(resources, v2=True)) == {
         "MemoryMax": ("t", 1000),

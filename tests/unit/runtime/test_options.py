@@ -43,9 +43,14 @@ def test_the_rest_is_for_the_file_system() -> None:
     ]
 
 
-def test_remount_is_refused_with_its_place() -> None:
+def test_remount_is_told_apart() -> None:
+    assert parse_options(["ro", "remount"], "mounts[3].options").remount
+    assert not parse_options(["ro"], "mounts[3].options").remount
+
+
+def test_idmap_and_ridmap_exclude_each_other_at_their_place() -> None:
     with pytest.raises(InvalidConfig) as caught:
-        parse_options(["ro", "remount"], "mounts[3].options")
+        parse_options(["idmap", "ridmap"], "mounts[3].options")
     assert caught.value.path == "mounts[3].options[1]"
 
 
