@@ -23,7 +23,13 @@ class RuntimeFault(Exception):
 
 
 class InvalidConfig(RuntimeFault):
-    """config.json, process.json or resources are wrong; `path` is the JSON path (`linux.namespaces[2].type`)."""
+    """config.json, process.json or resources are wrong; `path` is the JSON path (`linux.namespaces[2].type`).
+
+    The message may quote what stands there: it is one line nevertheless.
+    """
+
+    def __init__(self, message: str, *, path: str = "", hint: str = "") -> None:
+        super().__init__(_on_one_line(message), path=_on_one_line(path), hint=hint)
 
 
 class ContainerExists(RuntimeFault):
@@ -56,3 +62,11 @@ class HookFailed(SetupFailed):
 
 class ExecFailed(SetupFailed):
     """The program could not be executed: `errno` is execve(2)'s, ENOENT when it was not found in PATH."""
+
+
+def _on_one_line(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )

@@ -45,10 +45,12 @@ def validate_resources(resources: dict[str, Any], path: str) -> None:
 
 
 def _check_version(version: str) -> None:
-    major, dot, rest = version.partition(".")
-    if not (major.isdecimal() and dot and rest[:1].isdecimal()):
-        raise InvalidConfig(f'"{version}" is not a version', path="ociVersion")
-    if major != "1":
+    core = version.partition("+")[0].partition("-")[0].split(".")
+    if len(core) != 3 or not all(part.isascii() and part.isdecimal() for part in core):
+        raise InvalidConfig(
+            f'"{version}" is not a version', path="ociVersion", hint="It has three numbers, as 1.2.0 (SemVer)."
+        )
+    if core[0] != "1":
         raise InvalidConfig(f"version {version} is not supported", path="ociVersion", hint="This runtime reads 1.x.")
 
 
