@@ -179,7 +179,7 @@ def read_head(sock: socket.socket) -> tuple[int, dict[str, str]]:
 
 @contextlib.contextmanager
 def serving(root: EngineRoot, path: Path, *options: str) -> Any:
-    """`pydock serve` on a socket of its own."""
+    """`pydock serve` on a socket of its own; its first line is in a log beside the socket."""
     log = path.with_suffix(".log").open("wb")
     process = subprocess.Popen(
         [*PYDOCK, "serve", "--host", f"unix://{path}", *options], env=root.environment, stdout=log, stderr=log

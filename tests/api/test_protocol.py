@@ -112,7 +112,7 @@ def test_a_group_may_be_let_in_and_one_socket_has_one_server(pydock: EngineRoot)
 
 
 def test_a_wrong_address_or_group_is_refused(pydock: EngineRoot) -> None:
-    assert "written as unix:///PATH" in pydock.pydock("serve", "--host", "tcp://0.0.0.0:2375").stderr
+    assert "clients with a certificate only" in pydock.pydock("serve", "--host", "tcp://0.0.0.0:0").stderr
     done = pydock.pydock("serve", "--host", f"unix://{pydock.base}/g.sock", "--group", "no-such-group")
     assert "No such group" in done.stderr
 
