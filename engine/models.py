@@ -222,7 +222,8 @@ class Phase(Record):
 class Container(Record):
     """A container as it is now. `command` is the resolved argument vector, `image` the reference as typed,
     `image_id` the config's digest. `exit_code` counts in the states exited and dead. `stop_requested`: a
-    person or script asked for the end, so no restart policy applies."""
+    person or script asked for the end, so no restart policy applies. `health`: "" without a check, else starting,
+    healthy or unhealthy."""
 
     id: str
     name: str
@@ -240,6 +241,7 @@ class Container(Record):
     finished_ns: int = 0
     restart_count: int = 0
     stop_requested: bool = False
+    health: str = ""
     tty: bool = False
     open_stdin: bool = False
     auto_remove: bool = False

@@ -65,6 +65,10 @@ class Paths:
     def exit_record(self, container_id: str) -> str:
         return f"{self.container(container_id)}/exit.json"
 
+    def health(self, container_id: str) -> str:
+        """The last results of its health check."""
+        return f"{self.container(container_id)}/health.json"
+
     def blob(self, digest: str) -> str:
         """A complete blob of the OCI layout; `digest` is `sha256:<hex>`."""
         return f"{self.oci}/blobs/{digest.replace(':', '/', 1)}"

@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from ..models import Container, PortMapping
 
 
+_HEALTH = {"starting": " (health: starting)", "healthy": " (healthy)", "unhealthy": " (unhealthy)"}
+
+
 def status_text(container: Container, now_ns: int) -> str:
-    """docker's STATUS: "Up 3 seconds (Paused)", "Exited (137) 2 minutes ago"; an OOM kill is said too."""
+    """docker's STATUS: "Up 3 seconds (healthy)", "Exited (137) 2 minutes ago"; an OOM kill is said too."""
     state = container.state
     if state == "running":
-        return f"Up {human_duration(now_ns - container.started_ns)}"
+        return f"Up {human_duration(now_ns - container.started_ns)}{_HEALTH.get(container.health, '')}"
     if state == "paused":
         return f"Up {human_duration(now_ns - container.started_ns)} (Paused)"
     if state == "restarting":

@@ -131,7 +131,9 @@ class Containers:
         """Send a signal to the first process."""
         from . import stop
 
-        stop.kill(self._store, self._paths, self.get(reference), signal)
+        container = self.get(reference)
+        wanted = self._stop_signal(container, rows.request(self._store, container.id))
+        stop.kill(self._store, self._paths, container, signal, stop_signal=wanted)
 
     def pause(self, reference: str) -> None:
         from . import stop
@@ -150,7 +152,7 @@ class Containers:
         container = self.get(reference)
         if condition not in ("not-running", "next-exit", "removed"):
             raise InvalidRequest(f"unknown wait condition {condition!r}")
-        return stop.wait(self._store, self._paths, container)
+        return stop.wait(self._store, self._paths, container, final=condition == "removed")
 
     def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
         """Remove it; a live one only by force. `volumes`: its anonymous ones too."""

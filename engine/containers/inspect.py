@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from ..bundle import process
@@ -26,7 +27,7 @@ def document(container: Container, request: CreateRequest, image: ImageConfig | 
         "Created": rfc3339(container.created_ns),
         "Path": container.command[0] if container.command else "",
         "Args": list(container.command[1:]),
-        "State": _state(container),
+        "State": _state(container, paths),
         "Image": container.image_id,
         "ResolvConfPath": f"{bundle}/resolv.conf",
         "HostnamePath": f"{bundle}/hostname",
@@ -46,6 +47,7 @@ def document(container: Container, request: CreateRequest, image: ImageConfig | 
         "Config": _config(container, request, image),
         "NetworkSettings": _network_settings(container),
         "Phases": [phase.to_json() for phase in container.phases],
+        "LastExit": _last_exit(container, paths),
     }
 
 
@@ -58,7 +60,8 @@ def rfc3339(time_ns: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f"{fraction}Z"
 
 
-def _state(container: Container) -> dict[str, Any]:
+def _state(container: Container, paths: Paths) -> dict[str, Any]:
+    checked = {"Health": _health(container, paths)} if container.health else {}
     return {
         "Status": container.state,
         "Running": container.state in ("running", "paused", "restarting"),
@@ -71,7 +74,51 @@ def _state(container: Container) -> dict[str, Any]:
         "Error": container.error,
         "StartedAt": rfc3339(container.started_ns),
         "FinishedAt": rfc3339(container.finished_ns),
+        **checked,
     }
+
+
+def _health(container: Container, paths: Paths) -> dict[str, Any]:
+    kept = _read_json(paths.health(container.id))
+    log = [
+        {**result, "Start": rfc3339(result["Start"]), "End": rfc3339(result["End"])} for result in kept.get("Log") or ()
+    ]
+    return {"Status": container.health, "FailingStreak": kept.get("FailingStreak", 0), "Log": log}
+
+
+def _last_exit(container: Container, paths: Paths) -> dict[str, Any] | None:
+    """What the shim recorded of the last end: docker has no word for most of it."""
+    kept = _read_json(paths.exit_record(container.id))
+    if not kept or kept.get("finished_ns", 0) < container.created_ns:
+        return None
+    stop = kept.get("stop")
+    return {
+        "ExitCode": kept["code"],
+        "Signal": kept["signal"],
+        "OOMKilled": kept["oom_killed"],
+        "StartedAt": rfc3339(kept.get("started_ns", 0)),
+        "FinishedAt": rfc3339(kept["finished_ns"]),
+        "StopRequest": {
+            "Signal": stop["signal"],
+            "Time": rfc3339(stop["time_ns"]),
+            "Pid": stop["pid"],
+            "Uid": stop["uid"],
+            "Program": stop["program"],
+        }
+        if stop
+        else None,
+        "MemoryPeak": kept.get("memory_peak", 0),
+        "Pressure": dict(zip(("Cpu", "Memory", "Io"), kept.get("pressure") or (), strict=False)),
+    }
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _host_config(container: Container, request: CreateRequest) -> dict[str, Any]:

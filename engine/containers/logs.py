@@ -60,7 +60,7 @@ def _follow(
     paths: Paths, container: Container, file: LogFile, cancelled: Callable[[], bool] | None
 ) -> Iterator[LogLine]:
     try:
-        ending, _reply = request(paths.shim_socket(container.id), {"op": "wait"})
+        ending, _reply = request(paths.shim_socket(container.id), {"op": "wait", "final": True})
     except (FileNotFoundError, ConnectionError):
         yield from file.lines()  # it ended between the two looks
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..bundle import namespaces
+from ..bundle import health, namespaces
 from ..errors import Conflict, EngineError, WrongState
 from ..models import Container, Phase
 from ..phases import Phases
@@ -114,6 +114,7 @@ class Starter:
             open_stdin=container.open_stdin,
             auto_remove=container.auto_remove,
             restart=container.restart,
+            health=health.command(request, image),
             log=log_options.settings(request, container, tuple(config["process"]["env"])),
         )
 

@@ -24,7 +24,7 @@ def stop(store: Store, paths: Paths, container: Container, number: int, timeout_
         return
     path = paths.shim_socket(container.id)
     try:
-        waiting, _reply = request(path, {"op": "wait"})
+        waiting, _reply = request(path, {"op": "wait", "final": True})
         with waiting:
             ask(path, {"op": "signal", "signal": number, "stop": True, "timeout_s": timeout_s})
             for _frame in waiting.frames():
@@ -33,9 +33,11 @@ def stop(store: Store, paths: Paths, container: Container, number: int, timeout_
         reconcile.settle(store, paths, container.id)
 
 
-def kill(store: Store, paths: Paths, container: Container, number: int) -> None:
-    """Send a signal. Raises `WrongState` when nothing runs."""
-    _tell(store, paths, container, {"op": "signal", "signal": number, "stop": number == signal.SIGKILL})
+def kill(store: Store, paths: Paths, container: Container, number: int, *, stop_signal: int) -> None:
+    """Send a signal; SIGKILL and the container's stop signal say that the end is wanted. Raises `WrongState` when
+    nothing runs."""
+    wanted = number in (signal.SIGKILL, stop_signal)
+    _tell(store, paths, container, {"op": "signal", "signal": number, "stop": wanted})
 
 
 def pause(store: Store, paths: Paths, container: Container) -> None:
@@ -50,11 +52,11 @@ def unpause(store: Store, paths: Paths, container: Container) -> None:
     _tell(store, paths, container, {"op": "resume"})
 
 
-def wait(store: Store, paths: Paths, container: Container) -> int:
-    """Block until the container is not running, and return its exit code."""
+def wait(store: Store, paths: Paths, container: Container, *, final: bool = False) -> int:
+    """Block until its program ends, or with `final` until it will not be started again; its exit code."""
     if container.state in rows.LIVE_STATES:
         try:
-            waiting, _reply = request(paths.shim_socket(container.id), {"op": "wait"})
+            waiting, _reply = request(paths.shim_socket(container.id), {"op": "wait", "final": final})
             with waiting:
                 for frame in waiting.frames():
                     if frame.kind == "exit":

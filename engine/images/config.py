@@ -30,6 +30,7 @@ class ImageConfig(Record):
     labels: dict[str, str] = {}
     stop_signal: str = ""
     healthcheck: dict[str, Any] | None = None
+    shell: tuple[str, ...] = ()
     chain_ids: tuple[str, ...] = ()
     architecture: str = ""
     os: str = ""
@@ -69,6 +70,7 @@ def parse_config(document: dict[str, Any], image_id: str) -> ImageConfig:
             labels=run.get("Labels") or {},
             stop_signal=run.get("StopSignal") or "",
             healthcheck=run.get("Healthcheck"),
+            shell=tuple(run.get("Shell") or ()),
             chain_ids=chain_ids(document["rootfs"]["diff_ids"]),
             architecture=document.get("architecture") or "",
             os=document.get("os") or "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections import deque
 
 from .frames import Decoder, ProtocolError, frame, json_frame
@@ -9,7 +11,6 @@ from .loop import READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from typing import Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 BACKLOG_BYTES = 1 << 20
 """More than this unsent, and the client counts as slow."""
 _RECEIVE_BYTES = 1 << 16
+_CREDENTIALS = struct.Struct("iII")
 
 
 class Client:
@@ -42,6 +44,12 @@ class Client:
     @property
     def slow(self) -> bool:
         return self._queued_bytes > BACKLOG_BYTES
+
+    def peer(self) -> tuple[int, int]:
+        """The pid (as seen from here) and uid of the process that connected."""
+        credentials = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid, uid, _gid = _CREDENTIALS.unpack(credentials)
+        return pid, uid
 
     def send(self, kind: int, payload: bytes = b"") -> None:
         """Queue a frame; sends at once what the socket takes."""

@@ -122,7 +122,7 @@ class Execs:
         self._supervisor.loop.unwatch(entry.pidfd)
         os.close(entry.pidfd)
         del self._running[entry.id]
-        end = Exit.of(result, oom_killed=False)
+        end = Exit.of(result)
         if entry.stdio.drained or final:
             self._finish(entry, end)
         else:

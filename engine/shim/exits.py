@@ -1,4 +1,4 @@
-"""How a container ended, and whether it is started again."""
+"""How a container ended, and all that is kept of it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,42 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..models import Container, RestartPolicy
+    from ..models import Container
 
-FIRST_DELAY_S = 0.1
-LONGEST_DELAY_S = 60.0
-SETTLED_S = 10.0
-"""A container that ran this long starts its back-off anew (Docker's rule)."""
+
+class StopRequest(Record):
+    """Who asked for the end, and when. `program`: the command line of the asking process, cut short. `is_stop`: by
+    `stop`, which waits, and not by `kill`."""
+
+    signal: int
+    time_ns: int
+    pid: int
+    uid: int
+    program: str
+    is_stop: bool = True
 
 
 class Exit(Record):
-    """`code`: the program's own, or 128 + `signal`."""
+    """`code`: the program's own, or 128 + `signal`. `stop`: None when nobody asked for the end. `memory_peak` in bytes,
+    `pressure` as last measured: CPU, memory and I/O, in percent of 10 s, -1 for unknown."""
 
     code: int
     signal: int
-    oom_killed: bool
     finished_ns: int
+    oom_killed: bool = False
+    started_ns: int = 0
+    stop: StopRequest | None = None
+    memory_peak: int = 0
+    pressure: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, result: os.waitid_result, oom_killed: bool) -> Exit:
+    def of(cls, result: os.waitid_result) -> Exit:
         """From what waitid(2) tells."""
         exited = result.si_code == os.CLD_EXITED
         number = 0 if exited else result.si_status
         return cls(
             code=result.si_status if exited else 128 + number,
             signal=number,
-            oom_killed=oom_killed,
             finished_ns=time.time_ns(),
         )
 
@@ -46,21 +57,7 @@ class Exit(Record):
             signal=self.signal,
             oom_killed=self.oom_killed,
             finished_ns=self.finished_ns,
+            stop_requested=self.stop is not None,
+            health="unhealthy" if row.health else "",
             endpoints=(),
         )
-
-
-def should_restart(policy: RestartPolicy, end: Exit, restarts: int, *, stop_requested: bool) -> bool:
-    """Docker's rules; a stop that was asked for is never undone."""
-    if stop_requested:
-        return False
-    if policy.name == "on-failure":
-        return end.code != 0 and (policy.maximum_retries <= 0 or restarts < policy.maximum_retries)
-    return policy.name in ("always", "unless-stopped")
-
-
-def backoff_s(restarts: int, *, ran_s: float) -> float:
-    """100 ms, doubled with each restart up to a minute, and 100 ms again after ten good seconds."""
-    if ran_s >= SETTLED_S:
-        return FIRST_DELAY_S
-    return min(FIRST_DELAY_S * 2.0 ** min(restarts, 16), LONGEST_DELAY_S)

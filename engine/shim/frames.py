@@ -9,7 +9,8 @@
     STDIN bytes, EOF, RESIZE, SIGNAL ──────>
                                  <────────── STDOUT bytes, STDERR bytes
                                  <────────── EXIT {"code": …}
-    wait: after its REPLY, an EXIT when the container has ended and its row says so.
+    wait: after its REPLY, an EXIT when the program has ended and the row says so; with "final" when the container
+    will not be started again.
 
 Operations: start (only on the zygote's connection), attach, exec, reattach, terminals, signal, pause, resume,
 resize, update, wait, connect, disconnect. Either side may close at any time; closing a session detaches and ends

@@ -73,11 +73,13 @@ class Ledger:
             store.close()
 
     def write_exit_record(self, end: Exit) -> None:
-        """The end, beside the bundle."""
+        """The end, beside the bundle, on disk when this returns."""
         path = self._paths.exit_record(self._id)
         try:
             with open(f"{path}.new", "w") as file:
                 json.dump(end.to_json(), file)
+                file.flush()
+                os.fdatasync(file.fileno())
             os.replace(f"{path}.new", path)
         except OSError as error:
             self.complain(f"{path}: {error.strerror}")
@@ -87,10 +89,9 @@ class Ledger:
         print(f"{self._id[:12]}: {text}", file=sys.stderr, flush=True)
 
 
-def death_events(end: Exit, *, stop_requested: bool) -> list[Told]:
+def death_events(end: Exit) -> list[Told]:
     """What an end is told as, in Docker's words."""
-    events: list[Told] = [("oom", {})] if end.oom_killed else []
-    events.append(("die", {"exitCode": str(end.code)}))
-    if stop_requested:
+    events: list[Told] = [("die", {"exitCode": str(end.code)})]
+    if end.stop and end.stop.is_stop:
         events.append(("stop", {}))
     return events

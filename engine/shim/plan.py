@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..containers.log_options import LogSettings
-from ..models import Endpoint, Phase, RestartPolicy
+from ..models import Endpoint, HealthCheck, Phase, RestartPolicy
 from ..record import Record
 
 
@@ -35,5 +35,6 @@ class Plan(Record):
     rows: int = 0
     columns: int = 0
     restart: RestartPolicy = RestartPolicy()
+    health: HealthCheck | None = None
     log: LogSettings = LogSettings()
     phases: tuple[Phase, ...] = ()

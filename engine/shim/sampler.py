@@ -7,6 +7,8 @@ from ..stats.ring import Ring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from runtime.container import Container
 
     from ..stats.sample import Sample
@@ -31,7 +33,7 @@ class Sampler:
         self._sample()
 
     def stop(self) -> None:
-        """The last sample, and the end. May be called again."""
+        """The end, after a last sample. May be called again."""
         if self._stopped:
             return
         self._stopped = True
@@ -40,6 +42,15 @@ class Sampler:
         self._take()
         self._meter.close()
         self._ring.close()
+
+    def last_figures(self) -> dict[str, Any]:
+        """What the record of the end keeps: measured now, while the cgroup is still there."""
+        if not self._stopped:
+            self._take()
+        if self.last is None:
+            return {}
+        pressure = (self.last.psi_cpu, self.last.psi_memory, self.last.psi_io)
+        return {"memory_peak": self.last.memory_peak, "pressure": pressure}
 
     def _sample(self) -> None:
         self._take()

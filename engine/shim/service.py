@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 
 from runtime.errors import RuntimeFault
 
@@ -15,6 +16,7 @@ from ..models import Endpoint, Resources, RestartPolicy
 from . import frames
 from .client import Client
 from .execs import Execs
+from .exits import StopRequest
 from .loop import READ
 
 TYPE_CHECKING = False
@@ -27,12 +29,16 @@ if TYPE_CHECKING:
     from .supervisor import Supervisor
 
 
+_PROGRAM_BYTES = 200
+
+
 class Service:
     def __init__(self, supervisor: Supervisor) -> None:
         self.execs = Execs(supervisor)
         self._supervisor = supervisor
         self._clients: set[Client] = set()
         self._waiters: set[Client] = set()
+        self._patient: set[Client] = set()
         self._listener: socket.socket | None = None
         self._kill_timer: Timer | None = None
         self._operations: dict[str, Callable[[Client, dict[str, Any]], dict[str, Any] | None]] = {
@@ -56,9 +62,9 @@ class Service:
         self._listener = listener
         self._supervisor.loop.watch(listener.fileno(), READ, lambda _events: self._accept())
 
-    def tell_waiters(self, code: int) -> None:
-        """The container has ended for good, and its row says so."""
-        for client in tuple(self._waiters):
+    def tell_waiters(self, code: int, *, final: bool = True) -> None:
+        """The program has ended, and the row says so; not `final`: it is about to be started again."""
+        for client in tuple(self._waiters if final else self._waiters - self._patient):
             client.send_json(frames.EXIT, {"code": code})
             client.close_when_sent()
 
@@ -88,6 +94,7 @@ class Service:
     def _forget(self, client: Client) -> None:
         self._clients.discard(client)
         self._waiters.discard(client)
+        self._patient.discard(client)
 
     def adopt(self, client: Client) -> None:
         """Count a connection among those that must be flushed at the end."""
@@ -119,17 +126,17 @@ class Service:
         client.send_json(frames.REPLY, {"tty": stdio.tty})
         stdio.attach(client)
 
-    def _signal(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    def _signal(self, client: Client, body: dict[str, Any]) -> dict[str, Any]:
         """`stop` means that the end is wanted; after `timeout_s` it is enforced."""
         supervisor = self._supervisor
+        number = int(body["signal"])
         if body.get("stop"):
-            supervisor.stop_requested = True
-            if supervisor.cancel_restart():
+            supervisor.stop = _asked_by(client, number, is_stop=body.get("timeout_s") is not None)
+            if supervisor.cancel_restart() or supervisor.ended:
                 return {}
         container = supervisor.container
-        if container is None:
+        if container is None or supervisor.ended:
             raise WrongState(f"container {supervisor.plan.name} is not running")
-        number = int(body["signal"])
         container.kill(number)
         if supervisor.paused and (body.get("stop") or number == signal.SIGKILL):
             container.resume()
@@ -139,8 +146,7 @@ class Service:
             if self._kill_timer:
                 self._kill_timer.cancel()
             self._kill_timer = supervisor.loop.later(timeout_s, self._enforce)
-        if not body.get("stop"):
-            supervisor.ledger.tell(("kill", {"signal": str(number)}))
+        supervisor.ledger.tell(("kill", {"signal": str(number)}))
         return {}
 
     def _enforce(self) -> None:
@@ -196,8 +202,11 @@ class Service:
         )
         return {}
 
-    def _wait(self, client: Client, _body: dict[str, Any]) -> dict[str, Any]:
+    def _wait(self, client: Client, body: dict[str, Any]) -> dict[str, Any]:
+        """Told at the next end of the program, or with `final` when it will not be started again."""
         self._waiters.add(client)
+        if body.get("final"):
+            self._patient.add(client)
         return {}
 
     def _connect(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
@@ -208,3 +217,14 @@ class Service:
     def _disconnect(self, _client: Client, body: dict[str, Any]) -> dict[str, Any]:
         self._supervisor.endpoints.disconnect(str(body["network"]))
         return {}
+
+
+def _asked_by(client: Client, number: int, *, is_stop: bool) -> StopRequest:
+    pid, uid = client.peer()
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(_PROGRAM_BYTES)
+    except OSError:  # it is gone again, or in another pid namespace
+        words = b""
+    program = words.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    return StopRequest(signal=number, time_ns=time.time_ns(), pid=pid, uid=uid, program=program, is_stop=is_stop)

@@ -15,33 +15,34 @@ import socket
 import time
 
 from runtime.container import Container as RuntimeContainer
-from runtime.errors import ExecFailed, RuntimeFault
+from runtime.errors import RuntimeFault
 
 from .. import unix
 from ..containers import files
-from ..containers.session import error_data
-from ..errors import EngineError, StartFailed
+from ..errors import EngineError
 from ..paths import Paths
 from ..phases import Phases
-from . import frames
+from . import answers, frames
 from .client import Client
 from .endpoints import Endpoints
-from .exits import Exit, backoff_s, should_restart
+from .exits import Exit, StopRequest
+from .health import STARTING
 from .ledger import Ledger, death_events
 from .log import LogWriter
 from .loop import READ, Loop
+from .restart import Restarts
 from .rootfs import Rootfs
-from .sampler import Sampler
 from .service import Service
 from .stdio import Stdio
 from .streams import near_and_far
+from .watches import Watches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..models import Container, Phase
+    from ..models import Container
     from .loop import Timer
     from .plan import Plan
 
@@ -62,17 +63,18 @@ class Supervisor:
         self.bundle = self.paths.container(plan.container_id)
         self.container: RuntimeContainer | None = None
         self.stdio: Stdio | None = None
-        self.stop_requested = False
+        self.stop: StopRequest | None = None
         self.paused = False
         self.ended: Exit | None = None
         self.endpoints = Endpoints(self.loop, self.paths, plan, self.ledger)
         self._rootfs = Rootfs(self.paths, plan)
         self._service = Service(self)
-        self._sampler: Sampler | None = None
+        self._watches: Watches | None = None
         self._log: LogWriter | None = None
         self._pidfd = -1
-        self._restarts = 0
+        self._restarts = Restarts()
         self._started_s = 0.0
+        self._started_ns = 0
         self._restart_timer: Timer | None = None
         self._done = False
 
@@ -83,13 +85,12 @@ class Supervisor:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         unix.bind(listener, self.paths.shim_socket(self.plan.container_id))
         listener.listen(64)
-        phases = Phases(lambda phase: _send_phase(connection, phase))
+        phases = Phases(lambda phase: answers.send_phase(connection, phase))
         try:
             self._start(phases)
         except (EngineError, RuntimeFault, OSError) as error:
             self._undo_start(error)
-            failure = _as_start_failure(error)
-            _send_quietly(connection, frames.json_frame(frames.ERROR, error_data(failure)))
+            answers.send_failure(connection, answers.as_start_failure(error))
             return
         self._service.listen(listener)
         self._welcome(Client(self.loop, connection))
@@ -135,15 +136,17 @@ class Supervisor:
         if plan.network != "host":
             with phases.step("network"):
                 self.endpoints.attach(self.container.pid)
-        self._sampler = Sampler(self.loop, self.paths.ring(plan.container_id), self.container)
+        self._watches = Watches(
+            self.loop, self.paths, plan, self.ledger, self.container, spec["process"], paused=lambda: self.paused
+        )
         with phases.step("exec"):
             self.container.start()
         self._pidfd = os.pidfd_open(self.container.pid)
         self.loop.watch(self._pidfd, READ, lambda _events: self._reap())
-        self._started_s = time.monotonic()
+        self._started_s, self._started_ns = time.monotonic(), time.time_ns()
         self.ended = None
         self._record_start(phases)
-        self._sampler.start()
+        self._watches.start()
 
     def _welcome(self, starter: Client) -> None:
         """No output has been read yet: a starter in the foreground misses nothing."""
@@ -177,10 +180,11 @@ class Supervisor:
                 signal=0,
                 oom_killed=False,
                 error="",
-                started_ns=time.time_ns(),
+                started_ns=self._started_ns,
                 finished_ns=0,
-                restart_count=self._restarts,
+                restart_count=self._restarts.count,
                 stop_requested=False,
+                health=STARTING if self.plan.health else "",
                 endpoints=self.endpoints.current,
                 phases=recorded,
             )
@@ -189,7 +193,7 @@ class Supervisor:
 
     def _undo_start(self, error: Exception) -> None:
         """A start that failed leaves the container as it was, with the reason in its row."""
-        failure = _as_start_failure(error)
+        failure = answers.as_start_failure(error)
         self._dismantle()
         self.endpoints.release()
 
@@ -213,32 +217,33 @@ class Supervisor:
                 pass
 
     def _reap(self) -> None:
-        container = self.container
-        assert container is not None
         result = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
         if result is None:
             return
         self.loop.unwatch(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
-        oom_killed = container.cgroup.oom_killed() if container.cgroup else False
-        self.ended = Exit.of(result, oom_killed)
+        observed = self._watches.ended() if self._watches else {}
+        self.ended = Exit.of(result).replace(started_ns=self._started_ns, stop=self.stop, **observed)
         if self.stdio:
             self.stdio.when_drained(DRAIN_S, self._finish)
 
     def _finish(self) -> None:
         assert self.ended is not None
-        if self._sampler:
-            self._sampler.stop()
         self._service.execs.hang_up()
         end = self.ended
         self._close_output()
-        policy = self.plan.restart
-        if should_restart(policy, end, self._restarts, stop_requested=self.stop_requested):
-            self._restart_later(end)
+        delay_s = self._restarts.next_delay_s(
+            self.plan.restart,
+            end.code,
+            ran_s=time.monotonic() - self._started_s,
+            stop_requested=self.stop is not None,
+        )
+        if delay_s is not None:
+            self._restart_later(end, delay_s)
             return
         self.endpoints.release(interfaces=False)
-        events = death_events(end, stop_requested=self.stop_requested)
+        events = death_events(end)
         if self.plan.auto_remove:
             self.ledger.remove(*events)
         else:
@@ -248,25 +253,21 @@ class Supervisor:
         self._service.tell_waiters(end.code)
         self._done = True
 
-    def _restart_later(self, end: Exit) -> None:
-        delay_s = backoff_s(self._restarts, ran_s=time.monotonic() - self._started_s)
-        if delay_s == backoff_s(0, ran_s=0):
-            self._restarts = 0 if self.plan.restart.name != "on-failure" else self._restarts
+    def _restart_later(self, end: Exit, delay_s: float) -> None:
         self.ledger.write_exit_record(end)
-        events = death_events(end, stop_requested=False)
-        self.ledger.change(lambda row: end.applied(row).replace(state="restarting"), *events)
+        self.ledger.change(lambda row: end.applied(row).replace(state="restarting"), *death_events(end))
         self._tell_clients(end)
+        self._service.tell_waiters(end.code, final=False)
         self._dismantle()
         self._restart_timer = self.loop.later(delay_s, self._restart)
 
     def _restart(self) -> None:
         self._restart_timer = None
-        self._restarts += 1
         try:
             self._start(Phases())
         except (EngineError, RuntimeFault, OSError) as error:
             self.ledger.complain(f"restart failed: {error}")
-            failure = _as_start_failure(error)
+            failure = answers.as_start_failure(error)
             self._dismantle()
             self.endpoints.release()
             self.ledger.change(
@@ -295,7 +296,13 @@ class Supervisor:
         self._restart_timer.cancel()
         self._restart_timer = None
         self.endpoints.release()
-        self.ledger.change(lambda row: row.replace(state="exited", endpoints=()), ("stop", {}), release_network=True)
+        if self.ended:
+            self.ledger.write_exit_record(self.ended.replace(stop=self.stop))
+        self.ledger.change(
+            lambda row: row.replace(state="exited", endpoints=(), stop_requested=True),
+            ("stop", {}),
+            release_network=True,
+        )
         self._service.tell_waiters(self.ended.code if self.ended else 0)
         self._done = True
         return True
@@ -319,9 +326,9 @@ class Supervisor:
             self.loop.unwatch(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
-        if self._sampler:
-            self._sampler.stop()
-            self._sampler = None
+        if self._watches:
+            self._watches.close()
+            self._watches = None
         self.endpoints.leave()
         if self.container:
             try:
@@ -344,27 +351,3 @@ class Supervisor:
             os.unlink(self.paths.shim_socket(self.plan.container_id))
         except FileNotFoundError:
             pass
-
-
-def _as_start_failure(error: Exception) -> StartFailed:
-    """Docker's exit codes: 127 when the program is not there, 126 when it cannot be executed, else 125."""
-    if isinstance(error, StartFailed):
-        return error
-    if isinstance(error, EngineError):
-        return StartFailed(error.message, hint=error.hint)
-    if isinstance(error, ExecFailed):
-        code = 127 if error.errno == 2 else 126
-        return StartFailed(str(error), hint="The image has no such program." if code == 127 else "", exit_code=code)
-    return StartFailed(str(error))
-
-
-def _send_phase(connection: socket.socket, phase: Phase) -> None:
-    _send_quietly(connection, frames.json_frame(frames.PHASE, phase.to_json()))
-
-
-def _send_quietly(connection: socket.socket, data: bytes) -> None:
-    """The starter may be gone; the container starts all the same."""
-    try:
-        connection.sendall(data)
-    except OSError:
-        pass

@@ -263,8 +263,7 @@ def test_forced_removal_leaves_no_trace(engine: Engine, image: str) -> None:
 def test_restart_policy_on_failure_counts_and_gives_up(engine: Engine, image: str) -> None:
     policy = RestartPolicy(name="on-failure", maximum_retries=2)
     container = _run(engine, image, "sh", "-c", "echo try; exit 4", restart=policy)
-    assert engine.containers.wait(container.id) == 4
-    ended = engine.containers.get(container.id)
+    ended = _until_state(engine, container.id, "exited")
     assert (ended.state, ended.restart_count, ended.exit_code) == ("exited", 2, 4)
     assert [line.text for line in engine.containers.logs(container.id)] == ["try\n"] * 3
 
@@ -323,3 +322,87 @@ def test_states_follow_the_event_stream(engine: Engine, image: str) -> None:
     container = _run(engine, image, "sh", "-c", "sleep 0.3")
     ended = _until_state(engine, container.id, "exited")
     assert ended.exit_code == 0
+
+
+def _died_of_memory(engine: Engine, container: Container) -> list[str]:
+    return [event.action for event in engine.events.since() if event.actor == container.id]
+
+
+HOG = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo $x | wc -c"
+
+
+def test_an_end_for_lack_of_memory_is_recorded_with_its_circumstances(engine: Engine, image: str) -> None:
+    container = _run(engine, image, "sh", "-c", HOG, resources=Resources(memory=32 << 20))
+    assert engine.containers.wait(container.id) == 137
+    ended = engine.containers.get(container.id)
+    assert (ended.oom_killed, ended.signal) == (True, signal.SIGKILL)
+    actions = _died_of_memory(engine, container)
+    assert actions.count("oom") >= 1
+    assert actions.index("oom") < actions.index("die")
+    record = engine.containers.inspect(container.id)["LastExit"]
+    assert record["OOMKilled"] is True
+    assert record["StopRequest"] is None
+    assert 24 << 20 < record["MemoryPeak"] <= 32 << 20
+    assert set(record["Pressure"]) == {"Cpu", "Memory", "Io"}
+
+
+def test_a_process_beside_the_first_may_die_of_memory_too(engine: Engine, image: str) -> None:
+    container = _run(engine, image, "sleep", "1000", resources=Resources(memory=32 << 20))
+    request = ExecRequest(command=("sh", "-c", HOG))
+    with engine.containers.exec(container.id, request) as session:
+        assert [frame.code for frame in session.frames() if frame.kind == "exit"] != [0]
+    deadline = time.monotonic() + 20
+    while not engine.containers.get(container.id).oom_killed:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert engine.containers.get(container.id).state == "running"
+    assert "oom" in _died_of_memory(engine, container)
+    engine.containers.stop(container.id, 0)
+    assert engine.containers.get(container.id).oom_killed
+
+
+def test_the_record_of_an_end_says_who_wanted_it(engine: Engine, image: str) -> None:
+    container = _run(engine, image, "sleep", "1000", name="wanted")
+    engine.containers.stop("wanted", 0)
+    record = engine.containers.inspect("wanted")["LastExit"]
+    asked = record["StopRequest"]
+    assert (asked["Pid"], asked["Uid"], asked["Signal"]) == (os.getpid(), os.geteuid(), signal.SIGTERM)
+    assert "python" in asked["Program"]
+    assert record["StartedAt"] <= asked["Time"] <= record["FinishedAt"]
+    assert engine.containers.get(container.id).stop_requested
+    engine.containers.start("wanted")
+    os.kill(engine.containers.get("wanted").pid, signal.SIGKILL)
+    engine.containers.wait("wanted")
+    assert engine.containers.inspect("wanted")["LastExit"]["StopRequest"] is None
+    assert not engine.containers.get("wanted").stop_requested
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_only_a_signal_that_asks_for_the_end_keeps_a_policy_from_acting(
+    engine: Engine, image: str, number: signal.Signals
+) -> None:
+    script = "trap 'exit 3' HUP TERM; echo up; while :; do sleep 0.05; done"
+    container = _run(engine, image, "sh", "-c", script, restart=RestartPolicy(name="unless-stopped"))
+    deadline = time.monotonic() + 20
+    while not list(engine.containers.logs(container.id)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    engine.containers.kill(container.id, number)
+    if number == signal.SIGTERM:
+        assert _until_state(engine, container.id, "exited").stop_requested
+        return
+    while engine.containers.get(container.id).restart_count != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_stop_between_two_restarts_ends_it(engine: Engine, image: str) -> None:
+    container = _run(engine, image, "false", restart=RestartPolicy(name="always"))
+    deadline = time.monotonic() + 20
+    while (now := engine.containers.get(container.id)).state != "restarting" or now.restart_count < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    engine.containers.stop(container.id, 0)
+    ended = engine.containers.get(container.id)
+    assert (ended.state, ended.exit_code, ended.stop_requested) == ("exited", 1, True)
+    assert engine.store.query("SELECT * FROM endpoints") == []

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.containers.session import Session
-from engine.models import RestartPolicy
+from engine.models import Container, RestartPolicy
 from engine.shim import frames
 from engine.shim.client import BACKLOG_BYTES, Client
-from engine.shim.exits import Exit, backoff_s, should_restart
 from engine.shim.loop import Loop
 from engine.shim.replay import Replay
+from engine.shim.restart import Restarts, wanted_at_boot
 from engine.shim.stdio import Stdio
 from engine.shim.streams import near_and_far
 
@@ -57,10 +57,6 @@ def test_replay_forgets_a_mode_that_was_reset() -> None:
     assert b"\x1b[?1049h" not in replay.bytes()
 
 
-def _exit(code: int) -> Exit:
-    return Exit(code=code, signal=0, oom_killed=False, finished_ns=1)
-
-
 @pytest.mark.parametrize(
     ("policy", "code", "restarts", "expected"),
     [
@@ -74,13 +70,52 @@ def _exit(code: int) -> Exit:
 )
 def test_restart_rules(policy: str, code: int, restarts: int, expected: bool) -> None:
     rule = RestartPolicy(name=policy, maximum_retries=3)
-    assert should_restart(rule, _exit(code), restarts, stop_requested=False) is expected
-    assert should_restart(rule, _exit(code), restarts, stop_requested=True) is False
+    again = Restarts()
+    again.count = restarts
+    assert again.next_delay_s(rule, code, ran_s=0, stop_requested=True) is None
+    assert (again.next_delay_s(rule, code, ran_s=0, stop_requested=False) is not None) is expected
+    assert again.count == restarts + expected
 
 
 def test_back_off_doubles_to_a_minute_and_begins_anew_after_ten_seconds() -> None:
-    assert [backoff_s(n, ran_s=0) for n in (0, 1, 2, 20)] == [0.1, 0.2, 0.4, 60.0]
-    assert backoff_s(20, ran_s=10) == 0.1
+    again, rule = Restarts(), RestartPolicy(name="always")
+
+    def delays(number: int, ran_s: float) -> list[float | None]:
+        return [again.next_delay_s(rule, 0, ran_s=ran_s, stop_requested=False) for _ in range(number)]
+
+    assert delays(11, 9.9) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0]
+    assert delays(2, 0) == [60.0, 60.0]
+    assert delays(2, 10) == [0.1, 0.1]
+    assert delays(1, 0) == [0.2]
+    assert again.count == 16, "the count goes on"
+
+
+def test_on_failure_gives_up_after_its_number_and_begins_with_nothing_counted() -> None:
+    again, rule = Restarts(), RestartPolicy(name="on-failure", maximum_retries=2)
+    assert [again.next_delay_s(rule, 1, ran_s=0, stop_requested=False) for _ in range(4)] == [0.1, 0.2, None, None]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "stopped", "expected"),
+    [
+        ("no", 255, False, False),
+        ("always", 0, False, True),
+        ("always", 137, True, True),
+        ("unless-stopped", 255, False, True),
+        ("unless-stopped", 255, True, False),
+        ("on-failure", 255, False, True),
+        ("on-failure", 0, False, False),
+        ("on-failure", 137, True, False),
+    ],
+)
+def test_what_is_started_at_boot(policy: str, code: int, stopped: bool, expected: bool) -> None:
+    row = Container(
+        id="0" * 64, name="n", image="i", image_id="", command=(), created_ns=1, started_ns=2, finished_ns=3,
+        state="exited", exit_code=code, stop_requested=stopped, restart=RestartPolicy(name=policy),
+    )  # fmt: skip
+    assert wanted_at_boot(row) is expected
+    assert wanted_at_boot(row.replace(started_ns=0, state="created")) is False
+    assert wanted_at_boot(row.replace(state="running")) is False
 
 
 @pytest.fixture
