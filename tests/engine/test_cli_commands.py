@@ -211,7 +211,7 @@ def test_top_and_stats(loop: EngineRoot) -> None:
     heading, first = loop.ok("top", "loop").splitlines()[:2]
     assert heading.split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
     assert "sh -c" in first
-    wait_until("a sample", lambda: "MiB / " in loop.ok("stats", "--no-stream"))
+    wait_until("a sample", lambda: "iB / " in loop.ok("stats", "--no-stream"))
     row = json.loads(loop.ok("stats", "--no-stream", "--format", "json"))
     assert row["Name"] == "loop"
     assert int(row["PIDs"]) >= 1
