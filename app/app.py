@@ -11,6 +11,7 @@ from textual.app import App
 
 from .bridge import Bridge
 from .errors import ConfigurationError
+from .key_order import KeyOrder
 from .keymap import bindings
 from .model import Model
 from .palette import PydockCommands
@@ -62,6 +63,7 @@ class PydockApp(App[None]):
         self.keymap_in_force = keymap
         self.mouse_is_ours = True
         self.held_keys: list[events.Key] | None = None
+        self._key_order = KeyOrder(self, self._deliver)
         self._state_file = state_file
         for theme in themes.values():
             self.register_theme(theme)
@@ -88,6 +90,13 @@ class PydockApp(App[None]):
         return isinstance(self.focused, TerminalPane) and self.focused.live
 
     async def on_event(self, event: events.Event) -> None:
+        """Keys are given out in their order; all else goes Textual's way."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._key_order.give(event)
+        else:
+            await super().on_event(event)
+
+    async def _deliver(self, event: events.Event) -> None:
         """Keys typed while a terminal opens belong to it, not to the keys of the dashboard."""
         if self.held_keys is not None and isinstance(event, events.Key) and self.screen is self.dashboard:
             self.held_keys.append(event)

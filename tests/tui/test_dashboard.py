@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual import events
 from textual.command import CommandPalette
 from textual.widgets import Input
 
@@ -123,6 +124,27 @@ async def test_slash_filters_the_list_and_escape_ends_it() -> None:
         await until(pilot, lambda: app.dashboard.panels["containers"].table.has_focus, "focus back")
         await pilot.press("escape")
         await until(pilot, lambda: len(shown(app)) == 6, "all rows again")
+
+
+def type_fast(app: PydockApp, *keys: str) -> None:
+    """All keys at once, as a paste or quick hands give them: nothing is waited for in between."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_keys_typed_fast_go_where_the_keys_before_them_lead() -> None:
+    """`/worker` typed at once is a search, not a shell, an attach and a removal."""
+    engine = busy_engine()
+    app = make_app(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: len(shown(app)) == 6, "six rows")
+        before = list(engine.containers.calls)
+        type_fast(app, "slash", *"worker", "enter")
+        await until(pilot, lambda: shown(app) == ["worker"], "one row")
+        await until(pilot, lambda: app.dashboard.panels["containers"].table.has_focus, "focus back")
+        type_fast(app, "escape", "l", "tab", "slash", *"slow", "enter")
+        await until(pilot, lambda: app.dashboard.detail.logs._search_text == "slow", "a search in the log")
+        assert list(engine.containers.calls) == before
 
 
 async def test_sorting_and_hiding_stopped_ones() -> None:
