@@ -60,6 +60,7 @@ class Container:
         no_new_keyring: bool = False,
         systemd_cgroup: bool = False,
         use_cgroup: bool = True,
+        rootless: str = "false",
         parent_death_signal: int = 0,
         check_program: bool = False,
         on_phase: PhaseObserver | None = None,
@@ -69,8 +70,9 @@ class Container:
         `spec` is a parsed config.json, else it is read from the bundle. `stdio` are the descriptors that become the
         program's 0, 1 and 2 (default: the caller's). A process.terminal needs `want_console` or `console_socket`.
         `parent_death_signal` is sent to the program when its creator dies. With `check_program` one that does not
-        exist is refused here (ExecFailed) and not only by `start`. `on_phase` gets every step's name, start
-        (ns since the epoch) and length (ns). On any failure nothing is left behind.
+        exist is refused here (ExecFailed) and not only by `start`. `rootless` ("true", "false", or "auto": in a user
+        namespace) lets a cgroup that may not be made be missing, with a warning. `on_phase` gets every step's name,
+        start (ns since the epoch) and length (ns). On any failure nothing is left behind.
         """
         request = creation.Request(
             bundle=os.path.abspath(bundle),
@@ -85,6 +87,7 @@ class Container:
             no_new_keyring=no_new_keyring,
             systemd_cgroup=systemd_cgroup,
             use_cgroup=use_cgroup,
+            rootless=rootless,
             parent_death_signal=parent_death_signal,
             check_program=check_program,
             on_phase=on_phase,
@@ -196,7 +199,8 @@ class Container:
         """
         status = self.status()
         if not status.can_kill and not (all and self.cgroup is not None):
-            raise WrongStatus(f'container "{self.id}" is not running')
+            # Shims of other engines know the end of a container by these words.
+            raise WrongStatus(f'container not running: "{self.id}" is {status}')
         shared = "pid" not in namespaces_of(self.config)
         if (all or (shared and signal == _SIGKILL)) and self.cgroup is not None:
             self.cgroup.kill(signal)
@@ -285,7 +289,9 @@ class Container:
         """A further process in it, a direct child of the caller. `process` is a validated process of config.json; what
         it leaves out of capabilities, limits and no_new_privs it does not have. Raises as `start`."""
         status = self.status()
-        if not (status.can_exec or (status == PAUSED and ignore_paused)):
+        if status == PAUSED and not ignore_paused:
+            raise WrongStatus(f'cannot exec in a paused container: "{self.id}"')
+        if not (status.can_exec or status == PAUSED):
             raise self._wrong(status, "exec in")
         return join(
             self.pid,

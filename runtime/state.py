@@ -125,15 +125,15 @@ def oci_state(data: dict[str, Any], container_id: str, status: str, pid: int) ->
     state = {
         "ociVersion": config.get("ociVersion") or OCI_VERSION,
         "id": container_id,
-        "status": str(status),
         "pid": pid,
+        "status": str(status),
         "bundle": data.get("bundle") or "",
         "rootfs": data.get("rootfs") or "",
         "created": data.get("created") or "",
-        "owner": "",
     }
     if config.get("annotations"):
         state["annotations"] = config["annotations"]
+    state["owner"] = ""
     return state
 
 

@@ -41,7 +41,9 @@ def load(options: Options) -> dict[str, Any]:
     bundle = options.text("bundle") or os.getcwd()
     config = load_config(bundle, options.text("config", "config.json"))
     listening = os.environ.get("LISTEN_FDS", "")
-    if listening.isdecimal() and int(listening) and config.get("process"):
+    # Meant for another process when the pid is another's (sd_listen_fds(3)).
+    ours = os.environ.get("LISTEN_PID", "") in ("", str(os.getpid()))
+    if ours and listening.isdecimal() and int(listening) and config.get("process"):
         process = config["process"]
         process["env"] = [*(process.get("env") or []), f"LISTEN_FDS={listening}", "LISTEN_PID=1"]
         options.values["preserve-fds"] = options.number("preserve-fds") + int(listening)
@@ -57,14 +59,6 @@ def create(
     want_console: bool = False,
 ) -> Container:
     """Create the container as the options say, and tell the warnings."""
-    preserve_fds = options.number("preserve-fds")
-    if preserve_fds < 0:
-        raise UsageError("--preserve-fds: is negative")
-    for fd in range(3, 3 + preserve_fds):
-        try:
-            os.fstat(fd)
-        except OSError:
-            raise UsageError(f"--preserve-fds: file descriptor {fd} is not open") from None
     container = Container.create(
         context.root,
         container_id,
@@ -73,18 +67,37 @@ def create(
         console_socket=options.text("console-socket"),
         want_console=want_console,
         pid_file=options.text("pid-file"),
-        preserve_fds=preserve_fds,
+        preserve_fds=preserved(options),
         no_pivot=options.switch("no-pivot"),
         no_new_keyring=options.switch("no-new-keyring"),
         systemd_cgroup=context.systemd_cgroup,
         use_cgroup=context.use_cgroup,
+        rootless=context.rootless,
         check_program=True,
+        on_phase=context.reporter.phase if context.reporter.debug_enabled else None,
     )
     for warning in container.warnings:
         context.reporter.warning(warning)
     if options.given("pidfd-socket"):
-        send_pidfd(options.text("pidfd-socket"), container.pid)
+        try:
+            send_pidfd(options.text("pidfd-socket"), container.pid)
+        except OSError:
+            container.delete(force=True)
+            raise
     return container
+
+
+def preserved(options: Options) -> int:
+    """How many descriptors from 3 on stay open in the program; all of them must be."""
+    count = options.number("preserve-fds")
+    if count < 0:
+        raise UsageError("--preserve-fds: is negative")
+    for fd in range(3, 3 + count):
+        try:
+            os.fstat(fd)
+        except OSError:
+            raise UsageError(f"--preserve-fds: file descriptor {fd} is not open") from None
+    return count
 
 
 def send_pidfd(path: str, pid: int) -> None:

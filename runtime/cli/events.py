@@ -29,7 +29,7 @@ def run(options: Options, context: Context) -> int:
     container = Container.load(context.root, options.one_argument())
     interval_s = parse_duration(options.text("interval", "5s"))
     if not container.status().can_kill:
-        raise WrongStatus(f'container "{container.id}" is not running')
+        raise WrongStatus(f'container not running: "{container.id}"')
     paths = container.cgroup.paths() if container.cgroup is not None else {}
     if options.switch("stats"):
         _show("stats", container.id, stats.read(paths))

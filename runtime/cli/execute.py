@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from ..container import Container
+from ..process.joining import end
 from ..spec import load_process
 from ..validate import validate_process
-from .create import send_pidfd
+from .create import preserved, send_pidfd
 from .foreground import Foreground
 from .options import LIST, NUMBER, SWITCH, VALUE, Options, UsageError
 
@@ -69,12 +70,16 @@ def run(options: Options, context: Context) -> int:
         want_console=own_terminal,
         console_socket=options.text("console-socket"),
         pid_file=options.text("pid-file"),
-        preserve_fds=options.number("preserve-fds"),
+        preserve_fds=preserved(options),
         ignore_paused=options.switch("ignore-paused"),
         cgroup_path=options.text("cgroup"),
     )
     if options.given("pidfd-socket"):
-        send_pidfd(options.text("pidfd-socket"), started.pid)
+        try:
+            send_pidfd(options.text("pidfd-socket"), started.pid)
+        except OSError:
+            end(started.pid, started.console_fd)
+            raise
     return 0 if foreground is None else foreground.wait(started.pid, started.console_fd)
 
 
@@ -99,7 +104,9 @@ def build_process(options: Options, model: dict[str, Any]) -> dict[str, Any]:
         process["noNewPrivileges"] = options.switch("no-new-privs")
     user = dict(process.get("user") or {})
     if options.given("user"):
-        user["uid"], user["gid"] = parse_user(options.text("user"))
+        user["uid"], gid = parse_user(options.text("user"))
+        if gid is not None:
+            user["gid"] = gid
     for text in options.list("additional-gids"):
         user["additionalGids"] = [*(user.get("additionalGids") or []), _id(text, "--additional-gids")]
     process["user"] = user
@@ -109,12 +116,12 @@ def build_process(options: Options, model: dict[str, Any]) -> dict[str, Any]:
     return process
 
 
-def parse_user(text: str) -> tuple[int, int]:
+def parse_user(text: str) -> tuple[int, int | None]:
     """UID or UID:GID in decimal and nothing else (CVE-2026-30892: what looks like a user must not become root)."""
     match = _USER.match(text)
     if not match:
         raise UsageError(f'--user: "{text}" is not UID or UID:GID')
-    return _id(match[1], "--user"), _id(match[2] or "0", "--user")
+    return _id(match[1], "--user"), _id(match[2], "--user") if match[2] else None
 
 
 def _id(text: str, what: str) -> int:

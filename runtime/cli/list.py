@@ -15,10 +15,13 @@ OPTIONS = {"format": VALUE, "quiet": SWITCH}
 ALIASES = {"f": "format", "q": "quiet"}
 USAGE = ""
 _COLUMNS = (("ID", "id"), ("PID", "pid"), ("STATUS", "status"), ("BUNDLE", "bundle"), ("CREATED", "created"))
-_GAP = 4
+# as runc's table is laid out
+_GAP = 3
+_NARROWEST = 12
 
 
 def run(options: Options, context: Context) -> int:
+    options.no_argument()
     output = options.text("format", "table")
     if output not in ("table", "json"):
         raise UsageError(f'--format: "{output}" is not table or json')
@@ -29,11 +32,11 @@ def run(options: Options, context: Context) -> int:
         return 0
     states = [{**container.state(), "owner": owner(container.owner_uid)} for container in containers]
     if output == "json":
-        print(json.dumps(states) if states else "null")
+        print(json.dumps(states, separators=(",", ":")) if states else "null")
         return 0
     rows = [[title for title, _key in _COLUMNS] + ["OWNER"]]
     rows += [[str(state[key]) for _title, key in _COLUMNS] + [state["owner"]] for state in states]
-    widths = [max(len(row[column]) for row in rows) + _GAP for column in range(len(rows[0]))]
+    widths = [max(_NARROWEST, *(len(row[column]) + _GAP for row in rows)) for column in range(len(rows[0]))]
     for row in rows:
         print("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0

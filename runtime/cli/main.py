@@ -48,6 +48,9 @@ _GLOBAL = {
 }
 _ALIASES = {"h": "help", "v": "version"}
 _EXEC_FAILURE = 255
+_NO_SUCH_COMMAND = 3
+# Behind the container's id stands a foreign program's command line.
+_FOREIGN_WORDS = frozenset(("exec", "ps"))
 
 
 class Context:
@@ -63,7 +66,12 @@ class Context:
         self.verb = verb
         self.root = os.path.abspath(options.text("root") or default_root())
         self.systemd_cgroup = options.switch("systemd-cgroup") or manager == "systemd"
-        self.use_cgroup = manager != "disabled" and (os.geteuid() == 0 or self.systemd_cgroup)
+        self.rootless = options.text("rootless", "auto")
+        if self.rootless not in ("true", "false", "auto"):
+            raise UsageError(f'--rootless: "{self.rootless}" is not true, false or auto')
+        may_have_cgroup = os.geteuid() == 0 or self.systemd_cgroup or self.rootless == "false"
+        self.use_cgroup = manager != "disabled" and may_have_cgroup
+        self.criu = options.text("criu", "criu")
         self.reporter = Reporter(options.text("log"), log_format, debug=options.switch("debug"))
 
 
@@ -77,10 +85,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.switch("version"):
             return _version()
         verb = options.arguments[0] if options.arguments else ""
-        if options.switch("help") or verb in ("", "help"):
-            return _help()
+        if options.switch("help") or verb in ("", "help", "h"):
+            return _help(*options.arguments[1:2])
         if verb not in VERBS:
-            raise UsageError(f'no such command: "{verb}"')
+            reporter.error(f'no such command: "{verb}"', f"See {PROGRAM} --help.")
+            return _NO_SUCH_COMMAND
         context = Context(options, verb)
         reporter = context.reporter
         if any(word in ("-h", "--help", "-help") for word in options.arguments[1:2]):
@@ -121,7 +130,7 @@ def default_root() -> str:
 
 def _run_verb(verb: str, words: list[str], context: Context) -> int:
     module = __import__(f"{__package__}.{VERBS[verb][0]}", fromlist=["run"])
-    options = parse(words, module.OPTIONS, getattr(module, "ALIASES", None))
+    options = parse(words, module.OPTIONS, getattr(module, "ALIASES", None), mixed=verb not in _FOREIGN_WORDS)
     return int(module.run(options, context))
 
 
@@ -133,15 +142,15 @@ def _version() -> int:
 
 
 def _help(verb: str = "") -> int:
-    if verb:
+    from . import help as texts
+
+    if verb in VERBS:
         module = __import__(f"{__package__}.{VERBS[verb][0]}", fromlist=["run"])
-        names = " ".join(f"[--{name}]" for name in sorted(module.OPTIONS))
-        print(f"{PROGRAM} {verb}: {VERBS[verb][1]}\n\nusage: {PROGRAM} {verb} {names} {module.USAGE}")
-        return 0
-    print(f"{PROGRAM}: an OCI container runtime\n\nusage: {PROGRAM} [global options] command [options] [arguments]\n")
-    for name, (_module, text) in VERBS.items():
-        print(f"    {name:<10}{text}")
-    print("\nglobal options: " + " ".join(f"--{name}" for name in _GLOBAL))
+        print(texts.command(verb, VERBS[verb][1], module))
+    elif verb:
+        raise UsageError(f'no such command: "{verb}"')
+    else:
+        print(texts.overview(VERBS))
     return 0
 
 

@@ -37,6 +37,10 @@ class Reporter:
             if not self._path:
                 self._print(f"{PROGRAM}: {message}")
 
+    def phase(self, name: str, _start_ns: int, length_ns: int) -> None:
+        """A step of a creation and how long it took."""
+        self.debug(f"{name}: {length_ns / 1e6:.2f} ms")
+
     def _print(self, line: str) -> None:
         try:
             os.write(2, (line.replace("\n", " ") + "\n").encode(errors="backslashreplace"))

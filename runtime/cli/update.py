@@ -52,9 +52,9 @@ def run(options: Options, context: Context) -> int:
     container = Container.load(context.root, options.one_argument())
     resources = _resources(options)
     validate_resources(resources, "resources")
-    container.update(resources)
     if options.given("l3-cache-schema") or options.given("mem-bw-schema"):
         raise UsageError("this host has no resctrl file system")
+    container.update(resources)
     return 0
 
 

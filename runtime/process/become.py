@@ -160,7 +160,8 @@ class Program:
                 notify.hand_over(self.agent_fd, self._agent_message, fd)
 
     def _environment(self) -> list[str]:
-        environment = list(self.process.get("env") or [])
+        # The last of a name counts, as it does where a shell or setenv(3) sets them one after the other.
+        environment = list({entry.partition("=")[0]: entry for entry in self.process.get("env") or []}.values())
         if not any(entry.startswith("HOME=") for entry in environment):
             environment.append(f"HOME={home_of(section(self.process, 'user').get('uid') or 0)}")
         return environment

@@ -7,6 +7,7 @@ init makes its mounts.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SIGKILL = 9
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Request:
@@ -49,6 +51,7 @@ class Request:
         "parent_death_signal",
         "pid_file",
         "preserve_fds",
+        "rootless",
         "spec",
         "stdio",
         "systemd_cgroup",
@@ -195,16 +198,8 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     directory.write(data)
     _make_fifo(directory, plan)
     if creation.cgroup is not None:
-        creation.cgroup.create(device_rules(linux.get("resources") or {}))
-        if data["cgroup_paths"] != creation.cgroup.paths():
-            data["cgroup_paths"] = creation.cgroup.paths()
-        creation.warnings += creation.cgroup.warnings
-        owner = plan.cgroup_owner()
-        if owner > 0:
-            creation.cgroup.delegate(owner, -1)
-        plan.show_cgroup(creation.cgroup.mounts())
-    else:
-        plan.show_cgroup([])
+        _make_cgroup(creation, plan, device_rules(linux.get("resources") or {}))
+    plan.show_cgroup(creation.cgroup.mounts() if creation.cgroup is not None else [])
     if linux.get("intelRdt"):
         from .. import resctrl
 
@@ -218,6 +213,37 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     directory.write(data)
     if request.pid_file:
         write_pid_file(request.pid_file, creation.pid)
+
+
+def _make_cgroup(creation: Creation, plan: InitPlan, resources: dict[str, Any]) -> None:
+    cgroup, data = creation.cgroup, creation.data
+    assert cgroup is not None
+    try:
+        cgroup.create(resources)
+    except RuntimeFault as fault:
+        if getattr(fault, "errno", 0) not in _FORBIDDEN or not _is_rootless(creation.request.rootless):
+            raise
+        try:
+            cgroup.remove()
+        except RuntimeFault:
+            pass
+        creation.cgroup = None
+        del data["cgroup_paths"]
+        creation.warnings.append(f"without a cgroup: {fault}")
+        return
+    data["cgroup_paths"] = cgroup.paths()
+    creation.warnings += cgroup.warnings
+    owner = plan.cgroup_owner()
+    if owner > 0:
+        cgroup.delegate(owner, -1)
+
+
+def _is_rootless(wish: str) -> bool:
+    """What --rootless says; "auto" asks whether this is a user namespace, where cgroups may be another's."""
+    if wish != "auto":
+        return wish == "true"
+    with open("/proc/self/uid_map") as file:
+        return file.read().split() != ["0", "0", "4294967295"]
 
 
 def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:

@@ -83,6 +83,7 @@ def join(
     entry_fds = entered.entry_fds() if entered else []
     ours, theirs = channel_pair()
     pid = 0
+    console_fd = -1
     started = False
     try:
         program.connect_agent()
@@ -113,6 +114,8 @@ def join(
         if entered and cgroup_fd < 0:
             entered.add(pid)
         console_fd = _converse(ours, pid)
+        if pid_file:
+            write_pid_file(pid_file, pid)
         started = True
     finally:
         os.close(pidfd)
@@ -123,13 +126,7 @@ def join(
         ours.close()
         theirs.close()
         if pid and not started:
-            try:
-                os.kill(pid, _SIGKILL)
-                os.waitpid(pid, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
-    if pid_file:
-        write_pid_file(pid_file, pid)
+            end(pid, console_fd)
     return Process(pid, console_fd)
 
 
@@ -146,6 +143,17 @@ def _clone_on(cpus: set[int], pidfd: int, flags: int, cgroup_fd: int) -> int:
         if pid:
             os.sched_setaffinity(0, before)
     return pid
+
+
+def end(pid: int, console_fd: int) -> None:
+    """Take back a process that was executed for nobody."""
+    if console_fd >= 0:
+        os.close(console_fd)
+    try:
+        os.kill(pid, _SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass
 
 
 def _clone_into(pidfd: int, flags: int, cgroup_fd: int) -> int:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from runtime.cli.main import VERBS
+
+from .bundle import environment
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -115,9 +121,48 @@ def test_errors_go_to_the_log_as_json(bundle: Bundle, tmp_path: Path) -> None:
 def test_help_and_version(bundle: Bundle) -> None:
     assert bundle.ok("--version").splitlines()[0].split()[1] == "version"
     assert bundle.ok("--version").splitlines()[1].startswith("spec: 1.")
-    for verb in ("create", "exec", "update"):
-        assert verb in bundle.ok("--help")
-        assert "--" in bundle.ok(verb, "--help")
+    overview = bundle.ok("--help")
+    assert overview == bundle.ok("help") == bundle.ok()
+    for verb in VERBS:
+        assert f" {verb} " in overview
+        text = bundle.ok(verb, "--help")
+        assert text == bundle.ok("help", verb)
+        assert f"usage: pydock-runc {verb}" in text
+        assert all(f"--{name}" in text for name in import_module(f"runtime.cli.{VERBS[verb][0]}").OPTIONS)
+
+
+def test_debug_tells_the_steps(bundle: Bundle, tmp_path: Path) -> None:
+    bundle.write_config()
+    log = tmp_path / "log"
+    bundle.ok("--debug", "--log", str(log), "run", "--bundle", str(bundle.path), bundle.id)
+    assert "level=debug" in log.read_text()
+    assert "mounts: " in log.read_text()
+    assert "level=debug" not in bundle.call("run", "--bundle", str(bundle.path), bundle.id).err
+
+
+@pytest.mark.parametrize("wish", ["true", "false", "auto"])
+def test_rootless_is_a_wish_of_three(bundle: Bundle, wish: str) -> None:
+    bundle.write_config()
+    bundle.ok("--rootless", wish, "run", "--bundle", str(bundle.path), bundle.id)
+    assert "--rootless" in refused(bundle, "--rootless=maybe", "list")
+
+
+def test_rootless_goes_on_without_a_cgroup(bundle: Bundle) -> None:
+    """What may not be written to (another's cgroups, here read-only ones) is an error, or with --rootless a warning."""
+    bundle.write_config()
+    script = 'for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,bind,ro $d 2>/dev/null; done; exec "$@"'
+    for wish, code in (("false", 1), ("true", 0)):
+        words = bundle.command("--rootless", wish, "run", "--bundle", str(bundle.path), bundle.id)
+        done = subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *words],
+            capture_output=True,
+            text=True,
+            env=environment(),
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done
+        assert ("without a cgroup" in done.stderr) == (code == 0)
 
 
 def test_features_is_a_document(bundle: Bundle) -> None:

@@ -113,7 +113,7 @@ def test_signals() -> None:
 
 
 def test_users() -> None:
-    assert [parse_user(text) for text in ("0", "1000", "1:2")] == [(0, 0), (1000, 0), (1, 2)]
+    assert [parse_user(text) for text in ("0", "1000", "1:2")] == [(0, None), (1000, None), (1, 2)]
     for text in ("", "1000:", ":1", "-1", "4294967296", "4294967295", "0x1", "1 ", "root"):
         with pytest.raises(UsageError):
             parse_user(text)
