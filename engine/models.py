@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     ContainerState = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
     MountType = Literal["bind", "volume", "tmpfs"]
     LayerStatus = Literal[
-        "waiting", "exists", "downloading", "retrying", "verifying", "downloaded", "unpacking", "done"
+        "waiting",
+        "exists",
+        "downloading",
+        "retrying",
+        "verifying",
+        "downloaded",
+        "unpacking",
+        "done",
+        "preparing",
+        "pushing",
+        "pushed",
+        "mounted",
     ]
 
 

@@ -13,7 +13,7 @@ from . import rows
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from ..images.images import Images
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Container,
         CreateRequest,
         ExecRequest,
+        Image,
         LogLine,
         NetworkAttachment,
         Phase,
@@ -359,6 +360,41 @@ class Containers:
         view = self._view(container, with_mounts=False).__enter__()
         self._tell(container, "export")
         return archive.Stream(archive.export(view), view)
+
+    def commit(
+        self,
+        reference: str,
+        name: str = "",
+        *,
+        author: str = "",
+        comment: str = "",
+        changes: Sequence[str] = (),
+        pause: bool = True,
+        config: dict[str, Any] | None = None,
+    ) -> Image:
+        """Make an image of it, as it is now, under a name or none. `changes`: Dockerfile instructions; `config`:
+        settings in place of its own, by Docker's names. Raises `HostUnfit` where its changes cannot be known."""
+        from ..images.reference import parse
+        from .commit import commit
+
+        container = self.get(reference)
+        entry = commit(
+            self._store,
+            self._paths,
+            self._images,
+            container,
+            rows.request(self._store, container.id),
+            parse(name) if name else None,
+            author=author,
+            comment=comment,
+            asked=tuple(changes),
+            pause=pause,
+            config=config or {},
+        )
+        with self._store.transaction() as tx:
+            told = {"comment": comment, "imageID": entry.config, "imageRef": name}
+            tx.event("container", "commit", container.id, {**rows.attributes(container), **told})
+        return self._images.get(entry.config)
 
     def _tell(self, container: Container, action: str) -> None:
         with self._store.transaction() as tx:

@@ -17,13 +17,16 @@ from .reference import parse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from ..models import Image, PullProgress, Removed
     from ..paths import Paths
     from .auth import Credentials
     from .config import ImageConfig
+    from .load import Loaded
+    from .prune import Pruned
+    from .push import Pushed
 
     Announce = Callable[[str, str, dict[str, str]], object]
     OnProgress = Callable[[PullProgress], None]
@@ -69,6 +72,14 @@ class Images:
         """How to run it."""
         image_id = find(self._index.read(), ref).config
         return parse_config(document_of(self._paths, image_id), image_id)
+
+    def entry(self, ref: str) -> IndexEntry:
+        """Its place in the index."""
+        return find(self._index.read(), ref)
+
+    def document(self, ref: str) -> dict[str, Any]:
+        """Its configuration document as it is."""
+        return document_of(self._paths, self.entry(ref).config)
 
     def layer_path(self, chain_id: str) -> str:
         """The directory of an unpacked layer, to be used as an overlay's lowerdir."""
@@ -146,6 +157,122 @@ class Images:
             if "@" not in step.untagged:
                 self._announce(action, entry.config, {"name": step.untagged or step.deleted})
         return removed
+
+    def save(self, refs: Sequence[str]) -> Iterator[bytes]:
+        """These images as one tar, in pieces: an OCI layout and docker-archive in one. A name without a tag is all
+        its tags. Raises ImageNotFound before the first piece."""
+        from ..tars.tree import gathered
+        from .save import archive, chosen
+
+        entries = chosen(self._paths, refs)
+        for entry in entries:
+            self._announce("save", entry.config, {"name": entry.config})
+        return gathered(archive(self._paths, entries))
+
+    def load(self, read: Callable[[int], bytes], *, platform: str = "") -> builtins.list[Loaded]:
+        """Every image of an archive that `save`, docker, podman or skopeo wrote; `read(n)` gives up to n bytes, b""
+        at the end. Raises InvalidRequest for what is none, CorruptContent for what is not what it says."""
+        from .load import load
+        from .remove import PullsLock, collect
+
+        try:
+            with PullsLock(self._paths):
+                loaded = load(self._paths, self._layers, read, platform)
+        except BaseException:
+            collect(self._paths)
+            raise
+        for image in loaded:
+            for name in image.references or (image.id,):
+                self._announce("load", image.id, {"name": name})
+        return loaded
+
+    def import_archive(
+        self,
+        read: Callable[[int], bytes],
+        ref: str = "",
+        *,
+        changes: Sequence[str] = (),
+        message: str = "",
+        platform: str = "",
+        source: str = "-",
+    ) -> Image:
+        """An image of one layer, from the archive of a file system, compressed or not. `changes`: Dockerfile
+        instructions. Raises InvalidRequest, CorruptContent."""
+        from .importing import import_archive
+        from .remove import collect
+
+        reference = parse(ref) if ref else None
+        try:
+            entry = import_archive(
+                self._paths,
+                self._layers,
+                read,
+                reference,
+                changes=tuple(changes),
+                message=message,
+                platform=platform,
+                source=source,
+            )
+        except BaseException:
+            collect(self._paths)
+            raise
+        self._announce("import", entry.config, {"name": reference.familiar if reference else entry.config})
+        return self._describe(self._index.read(), entry.config)
+
+    def push(
+        self,
+        ref: str,
+        *,
+        on_progress: OnProgress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        credentials: Credentials | None = None,
+    ) -> Pushed:
+        """Send an image to the registry that its name says; what is there already is not sent. `on_progress` may be
+        called from any thread. Raises NotFound, Unauthorized, RegistryError, Cancelled."""
+        from .push import Push
+
+        reference = parse(ref)
+        pushed = Push(self._paths, reference, on_progress, cancelled, credentials).run()
+        self._announce("push", reference.familiar, {"name": reference.familiar_name})
+        return pushed
+
+    def tags_of(self, repository: str) -> builtins.list[str]:
+        """Every name here of a repository, for pushing all its tags."""
+        from .push import every_tag
+
+        return [reference.familiar for reference in every_tag(self._paths, repository)]
+
+    def prune(
+        self,
+        *,
+        all: bool = False,
+        in_use: Callable[[str], builtins.list[str]],
+        wanted: Callable[[Image], bool] = lambda image: True,
+        until_ns: int = 0,
+    ) -> Pruned:
+        """Remove the images without a name, or with `all` every one that `in_use` names no container of."""
+        from .prune import prune
+
+        pruned = prune(self._paths, self.list(), all=all, in_use=in_use, wanted=wanted, until_ns=until_ns)
+        for step in pruned.removed:
+            if "@" not in step.untagged:
+                action = "untag" if step.untagged else "delete"
+                self._announce(action, step.untagged or step.deleted, {"name": step.untagged or step.deleted})
+        self._announce("prune", "", {"reclaimed": str(pruned.freed)})
+        return pruned
+
+    def distribution(self, ref: str, *, credentials: Credentials | None = None) -> dict[str, Any]:
+        """What the registry has under this name: Descriptor and Platforms, as docker tells it."""
+        from .distribution import look_up
+
+        return look_up(parse(ref), credentials)
+
+    def check_login(self, domain: str, credentials: Credentials) -> None:
+        """Ask a registry (`docker.io`, `host:port`) whether it takes this account. Raises Unauthorized,
+        RegistryError."""
+        from .distribution import check_login
+
+        check_login(domain, credentials)
 
     def _describe(self, entries: builtins.list[IndexEntry], image_id: str) -> Image:
         group = [entry for entry in entries if entry.config == image_id]

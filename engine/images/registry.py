@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .auth import Credentials
     from .reference import Reference
 
+    Content = Callable[[], bytes | Iterator[bytes]]
+
 STALL_S = 30.0
 CONNECT_S = 10.0
 ATTEMPTS = 6
@@ -55,8 +57,10 @@ class Registry:
         credentials: Credentials | None = None,
         cancelled: Callable[[], bool] | None = None,
         stall_s: float = STALL_S,
+        scope: str = "",
     ) -> None:
         self.reference = reference
+        self._scope = scope or f"repository:{reference.path}:pull"
         self.domain = reference.domain
         self._base = base_url(reference.domain)
         self._cancelled = cancelled
@@ -131,6 +135,43 @@ class Registry:
             except httpx.HTTPError as error:
                 self._note(error, attempt)
 
+    def request(
+        self,
+        method: str,
+        where: str,
+        headers: dict[str, str],
+        attempt: Attempt,
+        content: Content | None = None,
+    ) -> httpx.Response | None:
+        """Any request: `where` is a path of the repository or a whole address that the registry gave. None to try once
+        more; the caller closes the answer, of whatever status. `content` gives the body anew each time."""
+        url = where if "://" in where else f"{self._base}/v2/{self.reference.path}/{where}"
+        target = urlsplit(url)
+        if target.scheme != "https" and not (target.scheme == "http" and is_plain_http(target.netloc)):
+            raise RegistryError(f"{self.domain} sends us to {target.scheme}://{target.netloc}, which is not https")
+        return self._request(method, url, headers, attempt, content)
+
+    def refusal(self, response: httpx.Response, path: str) -> RegistryError | ImageNotFound:
+        """The error that a refused answer stands for."""
+        return self._refusal(response, path)
+
+    def ping(self) -> None:
+        """Ask whether the credentials are good. Raises Unauthorized, RegistryError."""
+        for attempt in self.attempts():
+            response = self._request("GET", f"{self._base}/v2/", {}, attempt)
+            if response is None:
+                continue
+            with contextlib.closing(response):
+                if response.status_code == 200:
+                    return
+                if response.status_code in (401, 403):
+                    raise Unauthorized(f"login to {self.domain} was refused: wrong user name or password")
+                raise RegistryError(f"{self.domain} answered {response.status_code} for /v2/")
+
+    def absolute(self, location: str) -> str:
+        """The address that a `Location` of the registry means."""
+        return urljoin(f"{self._base}/v2/", location)
+
     def attempts(self, on_retry: Callable[[str], None] | None = None) -> Iterator[Attempt]:
         """Tries, with pauses between them, until the caller leaves; raises the last error when there were enough.
 
@@ -163,12 +204,16 @@ class Registry:
 
     def _open(self, path: str, headers: dict[str, str], attempt: Attempt) -> httpx.Response | None:
         """One request with its redirects and at most one answer to a challenge; None when it may be repeated."""
-        url = f"{self._base}/v2/{self.reference.path}/{path}"
+        return self._request("GET", f"{self._base}/v2/{self.reference.path}/{path}", headers, attempt)
+
+    def _request(
+        self, method: str, url: str, headers: dict[str, str], attempt: Attempt, content: Content | None = None
+    ) -> httpx.Response | None:
         try:
-            response = self._send(url, headers)
+            response = self._send(method, url, headers, content)
             if response.status_code == 401:
                 response.close()
-                response = self._answer(response, url, headers)
+                response = self._answer(response, method, url, headers, content)
         except httpx.InvalidURL as error:
             raise RegistryError(f"{self.domain} sent a bad address: {error}") from error
         except httpx.HTTPError as error:
@@ -202,26 +247,31 @@ class Registry:
                 self._sockets = [known for known in self._sockets if known.fileno() >= 0]
                 self._sockets.append(connection)
 
-    def _answer(self, refused: httpx.Response, url: str, headers: dict[str, str]) -> httpx.Response:
+    def _answer(
+        self, refused: httpx.Response, method: str, url: str, headers: dict[str, str], content: Content | None
+    ) -> httpx.Response:
         challenge = refused.headers.get("WWW-Authenticate", "")
-        if not challenge or refused.url.netloc != httpx.URL(url).netloc:
+        if not challenge or refused.url.netloc != httpx.URL(self._base).netloc:
             raise Unauthorized(f"{self.domain} refuses access without saying how to log in")
         with self._auth_lock:
             # Unless another thread has answered meanwhile, and its answer need only be used.
             used = refused.request.headers.get("Authorization", "")
             if self._auth.header() in ("", used):
                 self._auth.forget()
-                self._auth.answer(challenge, f"repository:{self.reference.path}:pull")
-        return self._send(url, headers)
+                self._auth.answer(challenge, self._scope)
+        return self._send(method, url, headers, content)
 
-    def _send(self, url: str, headers: dict[str, str]) -> httpx.Response:
-        origin = urlsplit(url)
+    def _send(self, method: str, url: str, headers: dict[str, str], content: Content | None = None) -> httpx.Response:
+        origin = urlsplit(self._base)
         with self._auth_lock:
             authorization = self._auth.header()
         for _ in range(REDIRECTS + 1):
             here = urlsplit(url)
             same_origin = (here.scheme, here.netloc) == (origin.scheme, origin.netloc)
-            request = self._client.build_request("GET", url, headers=headers, extensions={"trace": self._trace})
+            body = content() if content is not None else None
+            request = self._client.build_request(
+                method, url, headers=headers, content=body, extensions={"trace": self._trace}
+            )
             if authorization and same_origin:
                 request.headers["Authorization"] = authorization
             response = self._client.send(request, stream=True, follow_redirects=False, auth=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..models import PullProgress
-from .assemble import Assembly
+from .compose import unpack
 from .content import ContentStore
 from .index import Index, IndexEntry
 from .manifest import (
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..paths import Paths
-    from .assemble import LayerBlob
     from .layers import LayerStore
     from .reference import Reference
 
@@ -38,7 +37,7 @@ def unpack_again(paths: Paths, store: LayerStore, entry: IndexEntry) -> None:
         raise TypeError(f"{where}: an index entry points at an index")
     config = parse_config(content.read(entry.config, CONFIG_LIMIT), where)
     with PullsLock(paths):
-        _assemble(content, store, layer_blobs(manifest, config, where))
+        unpack(content, store, layer_blobs(manifest, config, where))
 
 
 def store_toolbox(
@@ -57,7 +56,7 @@ def store_toolbox(
     with PullsLock(paths):
         made = make_toolbox(content, tell)
         tell("unpacking")
-        _assemble(content, store, [made.layer])
+        unpack(content, store, [made.layer])
         entry = IndexEntry(
             reference=reference.full,
             digest=made.manifest,
@@ -73,13 +72,3 @@ def store_toolbox(
     if made.left_out:
         tell(f"left out, not on this machine: {' '.join(made.left_out)}")
     return entry
-
-
-def _assemble(content: ContentStore, store: LayerStore, layers: list[LayerBlob]) -> None:
-    assembly = Assembly(store, layers)
-    try:
-        for index in assembly.missing:
-            assembly.offer(index, lambda digest=layers[index].digest: content.open(digest))  # type: ignore[misc]
-        assembly.finish()
-    finally:
-        assembly.close()

@@ -33,6 +33,11 @@ def kind_of(mode: int) -> bytes | None:
     return _KINDS.get(stat.S_IFMT(mode))
 
 
+def epoch(mode: int) -> os.stat_result:
+    """The status of a file that never was: root's, and of the epoch."""
+    return os.stat_result((mode, 0, 0, 1, 0, 0, 0, 0, 0, 0), {"st_mtime_ns": 0, "st_rdev": 0})
+
+
 def encode(
     name: bytes,
     kind: bytes,

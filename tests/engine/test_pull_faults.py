@@ -120,7 +120,7 @@ def test_a_registry_that_stays_broken_is_told(store: Store, address: str, monkey
 def test_a_stalled_connection_is_noticed_and_continued(
     store: Store, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client.Registry.__init__, "__kwdefaults__", {"cancelled": None, "stall_s": 0.5})
+    monkeypatch.setattr(client.Registry.__init__, "__kwdefaults__", {"cancelled": None, "stall_s": 0.5, "scope": ""})
     stalls = iter(range(2))
 
     def stall(request: Request, number: int) -> Answer | None:

@@ -83,8 +83,9 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 class Request:
     """What the proxy saw."""
 
-    def __init__(self, path: str, headers: dict[str, str]) -> None:
+    def __init__(self, path: str, headers: dict[str, str], method: str = "GET") -> None:
         self.path = path
+        self.method = method
         self.headers = headers
         self.sent = 0
 
@@ -137,7 +138,7 @@ class Proxy:
             def do_GET(self) -> None:
                 proxy.serve(self)
 
-            do_POST = do_GET
+            do_HEAD = do_POST = do_PUT = do_GET
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -165,7 +166,8 @@ class Proxy:
         return [request for request in self.requests if request.is_blob]
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
-        request = Request(handler.path, dict(handler.headers.items()))
+        request = Request(handler.path, dict(handler.headers.items()), handler.command)
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
@@ -176,7 +178,8 @@ class Proxy:
         connection = HTTPConnection(self._upstream, timeout=30)
         try:
             passed = {key: value for key, value in request.headers.items() if key.lower() not in ("host", "connection")}
-            connection.request("GET", handler.path, headers=passed)
+            passed["Host"] = self.address  # so that the upload's address leads here as well
+            connection.request(handler.command, handler.path, body=body or None, headers=passed)
             response = connection.getresponse()
             handler.send_response(response.status)
             for key, value in response.getheaders():

@@ -5,27 +5,25 @@ The archive holds no time but that of the newest program in it, so that the same
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import time
-import zlib
 
 from ...errors import HostUnfit
-from ..assemble import LayerBlob
 from ..manifest import go_architecture
+from ..pack import LAYER_TYPE, packing
 from .recipe import PATH, Toolbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO, Any
+    from typing import Any
 
+    from ..assemble import LayerBlob
     from ..content import ContentStore
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 MISSING_LABEL = "io.pydock.toolbox.missing"
 
@@ -69,62 +67,9 @@ def make_toolbox(content: ContentStore, tell: Callable[[str], None]) -> Made:
 
 
 def _pack(content: ContentStore, toolbox: Toolbox, time_s: int) -> tuple[LayerBlob, str]:
-    os.makedirs(content.paths.ingest, mode=0o700, exist_ok=True)
-    path = f"{content.paths.ingest}/toolbox-{os.getpid()}-{time.monotonic_ns()}"
-    try:
-        with open(path, "wb") as file:
-            output = _Packer(file)
-            toolbox.tree.write(output, time_s)  # type: ignore[arg-type]
-            output.finish()
-        layer = LayerBlob(digest=output.digest, size=output.size, diff_id=output.diff_id)
-        content.take(path, layer.digest)
-    except BaseException:
-        if os.path.exists(path):
-            os.unlink(path)
-        raise
-    return layer, layer.diff_id
-
-
-class _Packer:
-    """A file to write an archive to: compresses, and hashes both sides."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.size = 0
-        self._file = file
-        self._plain = hashlib.sha256()
-        self._packed = hashlib.sha256()
-        self._position = 0
-        try:
-            from isal import isal_zlib
-
-            self._compressor: Any = isal_zlib.compressobj(3, isal_zlib.DEFLATED, 31)
-        except ImportError:
-            self._compressor = zlib.compressobj(6, zlib.DEFLATED, 31)
-
-    @property
-    def digest(self) -> str:
-        return f"sha256:{self._packed.hexdigest()}"
-
-    @property
-    def diff_id(self) -> str:
-        return f"sha256:{self._plain.hexdigest()}"
-
-    def write(self, data: bytes) -> int:
-        self._plain.update(data)
-        self._position += len(data)
-        self._put(self._compressor.compress(data))
-        return len(data)
-
-    def tell(self) -> int:
-        return self._position
-
-    def finish(self) -> None:
-        self._put(self._compressor.flush())
-
-    def _put(self, data: bytes) -> None:
-        self._packed.update(data)
-        self._file.write(data)
-        self.size += len(data)
+    with packing(content) as (packer, stored):
+        toolbox.tree.write(packer, time_s)  # type: ignore[arg-type]
+    return stored[0], stored[0].diff_id
 
 
 def _config(toolbox: Toolbox, diff_id: str, time_s: int, architecture: str) -> dict[str, Any]:
