@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
 
 class PortMapping(Record):
-    """One published port. `host_port` 0 asks for a free one; an empty `host_ip` means every address."""
+    """One published port. `host_port` 0 asks for a free one, and one up to `host_port_last` where that is given; an
+    empty `host_ip` means every address of both families."""
 
     container_port: int
     protocol: str = "tcp"
     host_ip: str = ""
     host_port: int = 0
+    host_port_last: int = 0
 
 
 class Mount(Record):
@@ -117,12 +119,16 @@ class HealthCheck(Record):
 
 
 class NetworkAttachment(Record):
-    """What is asked of a container's place in one network: a fixed IPv4 address, a MAC, further names there."""
+    """What is asked of a container's place in one network: fixed addresses, a MAC, further names there, names that
+    it alone has for others ("container:alias"). The highest `priority` gets the default route."""
 
     network: str
     address: str = ""
     mac: str = ""
     aliases: tuple[str, ...] = ()
+    address6: str = ""
+    links: tuple[str, ...] = ()
+    priority: int = 0
 
 
 class CreateRequest(Record):
@@ -157,6 +163,8 @@ class CreateRequest(Record):
     networks: tuple[NetworkAttachment, ...] | None = None
     ports: tuple[PortMapping, ...] = ()
     publish_all: bool = False
+    expose: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
@@ -203,7 +211,13 @@ class ExecRequest(Record):
 class Endpoint(Record):
     """A container's place in one network; `ports` have their host ports decided. `interface`: its name inside
     the container. `internal`: no way out of the network. `default_route`: the way out of the container leads here,
-    and its ports are published here. `isolated`: its neighbours are out of reach. `mtu` 0 is the kernel's own."""
+    and its ports are published here; `default_route6`: the same for IPv6. `isolated`: its neighbours are out of reach.
+    `mtu` 0 is the kernel's own. `links`: names that this container alone has for others, "container:alias".
+
+    The rest is its network's, so that a shim can make the wiring anew without asking: `table`, the engine's own in
+    nf_tables; `parent` and `mode` of macvlan and ipvlan; how packets leave (`masquerade`, or `source` as the
+    address they get) and come in (`way_in`: "nat", "routed", "nat-unprotected"), for each family; `trusted`: the host's
+    interfaces from which everything may come."""
 
     network: str
     network_id: str = ""
@@ -220,6 +234,21 @@ class Endpoint(Record):
     isolated: bool = False
     masquerade: bool = True
     mtu: int = 0
+    address6: str = ""
+    prefix_length6: int = 0
+    gateway6: str = ""
+    default_route6: bool = False
+    links: tuple[str, ...] = ()
+    priority: int = 0
+    driver: str = "bridge"
+    table: str = "pydock"
+    parent: str = ""
+    mode: str = ""
+    source: str = ""
+    source6: str = ""
+    way_in: str = "nat"
+    way_in6: str = "nat"
+    trusted: tuple[str, ...] = ()
 
 
 class Phase(Record):
@@ -314,8 +343,10 @@ class Removed(Record):
 
 
 class Network(Record):
-    """A network. `driver`: bridge, host, none. `ip_range`: the part of the subnet that addresses are taken from, ""
-    for all of it. `options`: the driver's, by Docker's names."""
+    """A network. `driver`: bridge, macvlan, ipvlan, host, none. `ip_range`: the part of the subnet that addresses are
+    taken from, "" for all of it. Without `subnet` it has no IPv4 (`ipv4` says whether it is to have it), without
+    `subnet6` no IPv6. `reserved`: addresses that nobody gets, by what they are for. `options`: the driver's, by
+    Docker's names. `attachable` is kept for Docker's clients: containers can join every network."""
 
     id: str
     name: str
@@ -328,6 +359,13 @@ class Network(Record):
     created_ns: int = 0
     ip_range: str = ""
     options: dict[str, str] = {}
+    ipv4: bool = True
+    ipv6: bool = False
+    subnet6: str = ""
+    gateway6: str = ""
+    ip_range6: str = ""
+    reserved: dict[str, str] = {}
+    attachable: bool = False
 
 
 class Volume(Record):

@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import time
 
 from ..errors import Conflict, EngineError, HostUnfit
-from . import links, rules
+from . import links, ports, rules
 from .forwarding import allow_forwarding, allow_loopback
 from .netlink import Netlink, NetlinkError
-from .ports import hold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-
     from ..models import Endpoint, PortMapping
+    from .links import Addresses
 
 _TRIES, _PAUSE_S = 10, 0.005
 
-# Bound and never answering: nobody else can take a published port while the container has it, and the kernel
-# gives them back when this process ends, however that happens.
-_held: dict[str, list[socket.socket]] = {}
+
+class Held:
+    """The host's side of a published port, bound: nobody else can take it while the container has it, and the kernel
+    gives it back when this process ends, however that happens. `target`: where what arrives is to be passed on to,
+    where the kernel does not do that; None for a socket that never answers."""
+
+    def __init__(self, opened: socket.socket, port: PortMapping, target: tuple[str, int] | None) -> None:
+        self.socket = opened
+        self.protocol = port.protocol
+        self.target = target
+
+
+_held: dict[str, list[Held]] = {}
 
 # The kernel's number of the container's network namespace, while this process has it attached.
 _inside: dict[str, int] = {}
@@ -39,59 +48,90 @@ def loopback(pid: int) -> None:
             links.loopback_up(inside)
             inside.commit()
     except OSError as error:
-        raise _failed("loopback", error) from error
+        raise EngineError(f"network: lo cannot be set up: {error.strerror or error}") from error
 
 
-def attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
-    """Give the container of init `pid` its interface, address, route and published ports.
+def attach(pid: int, container_id: str, endpoint: Endpoint) -> list[str]:
+    """Give the container of init `pid` its interface, addresses, routes and published ports. The settings of the host
+    that had to be changed for it.
 
     Raises EngineError; then nothing of it is left.
     """
     try:
-        _attach(pid, container_id, endpoint)
+        return _attach(pid, container_id, endpoint)
     except (OSError, EngineError) as error:
         try:
-            detach(container_id, endpoint)
+            detach(container_id, endpoint, pid=pid)
         except (OSError, EngineError):
             pass
         if isinstance(error, EngineError):
             raise
-        raise _failed(endpoint.network, error) from error
+        raise _failed(endpoint, error) from error
 
 
-def detach(container_id: str, endpoint: Endpoint, *, interface: bool = True) -> None:
+def detach(container_id: str, endpoint: Endpoint, *, interface: bool = True, pid: int = 0) -> None:
     """Undo `attach`; quiet when there is nothing to undo. Raises EngineError.
 
     The interface of a container that has ended is left to the kernel, which takes it down with the namespace.
     That can begin some 20 ms late, and deleting it waits as long: with `interface` false only the ports are
-    closed, and a second call, when nobody waits any more, looks after the interface.
+    closed, and a second call, when nobody waits any more, looks after the interface. `pid`: of a container that lives
+    on; an interface that the host has no end of can only be deleted there.
     """
     release_ports(container_id, endpoint)
     try:
         rules.withdraw(endpoint)
-        if interface:
-            with Netlink() as host:
-                if not _is_ending(host, container_id, endpoint):
-                    links.delete(host, links.veth_name(container_id, endpoint.network))
+        if not interface:
+            return
+        if endpoint.driver != "bridge":
+            if pid:
+                with Netlink(pid) as inside:
+                    links.delete(inside, endpoint.interface)
+            return
+        with Netlink() as host:
+            if not _is_ending(host, container_id, endpoint):
+                links.delete(host, links.veth_name(container_id, endpoint.network))
     except OSError as error:
-        raise _failed(endpoint.network, error) from error
+        raise _failed(endpoint, error) from error
 
 
-def take_over(pid: int, container_id: str, endpoint: Endpoint) -> None:
-    """Let an attached endpoint become the one with the default route and the published ports, when the one that was
-    is gone. Raises EngineError."""
+def reroute(pid: int, before: tuple[Endpoint, ...], after: tuple[Endpoint, ...]) -> None:
+    """Move the default routes of a container from where they led to where they are to lead; of its interfaces only
+    those that are there count. Raises EngineError."""
+    earlier = {endpoint.network: endpoint for endpoint in before}
     try:
         with Netlink(pid) as inside:
-            link = inside.link(endpoint.interface)
-            if link is not None and endpoint.gateway:
-                links.add_default_route(inside, endpoint.gateway, link.index)
-                inside.commit()
+            for endpoint in after:
+                was = earlier.get(endpoint.network, endpoint)
+                link = inside.link(endpoint.interface)
+                if link is not None:
+                    links.drop_default_routes(
+                        inside,
+                        link.index,
+                        ipv4=was.default_route and not endpoint.default_route,
+                        ipv6=was.default_route6 and not endpoint.default_route6,
+                    )
+            for endpoint in after:
+                was = earlier.get(endpoint.network, endpoint)
+                link = inside.link(endpoint.interface)
+                if link is not None:
+                    new = endpoint.replace(
+                        default_route=endpoint.default_route and not was.default_route,
+                        default_route6=endpoint.default_route6 and not was.default_route6,
+                    )
+                    links.add_default_routes(inside, new, link.index)
+    except OSError as error:
+        raise _failed(after[0], error) from error
+
+
+def publish(container_id: str, endpoint: Endpoint) -> None:
+    """Open the ports of an attached endpoint that has them now. Raises EngineError."""
+    try:
         hold_ports(container_id, endpoint)
-        if endpoint.ports:
+        if endpoint.ports and endpoint.driver == "bridge":
             allow_loopback(endpoint.bridge)
             rules.publish(endpoint)
     except OSError as error:
-        raise _failed(endpoint.network, error) from error
+        raise _failed(endpoint, error) from error
 
 
 def hold_ports(container_id: str, endpoint: Endpoint) -> None:
@@ -103,18 +143,41 @@ def hold_ports(container_id: str, endpoint: Endpoint) -> None:
         return
     held = _held[key] = []
     for port in endpoint.ports:
-        holder = _holder(port) if port.host_port else None
-        if holder is not None:
-            held.append(holder)
+        if not port.host_port:
+            continue
+        for family in ports.families(port):
+            inet6 = family == socket.AF_INET6
+            if (endpoint.way_in6 if inet6 else endpoint.way_in) == "routed":
+                continue
+            target = _relay_target(endpoint, port, inet6=inet6)
+            holder = _holder(port, family, relayed=target is not None)
+            if holder is not None:
+                held.append(Held(holder, port, target))
+
+
+def held_ports(container_id: str, endpoint: Endpoint) -> list[Held]:
+    """What `hold_ports` has bound."""
+    return [*_held.get(_key(container_id, endpoint), ())]
 
 
 def release_ports(container_id: str, endpoint: Endpoint) -> None:
     """Give the ports of `hold_ports` back."""
     for holder in _held.pop(_key(container_id, endpoint), ()):
-        holder.close()
+        holder.socket.close()
 
 
-def _attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
+def host_addresses(endpoint: Endpoint) -> Addresses:
+    """The host's own addresses on the endpoint's bridge."""
+    found = ((endpoint.gateway, endpoint.prefix_length), (endpoint.gateway6, endpoint.prefix_length6))
+    return tuple((address, length) for address, length in found if address)
+
+
+def _attach(pid: int, container_id: str, endpoint: Endpoint) -> list[str]:
+    if endpoint.driver != "bridge":
+        with Netlink() as host:
+            links.add_upon(host, pid, endpoint)
+        _configure(pid, endpoint)
+        return []
     hold_ports(container_id, endpoint)
     name = links.veth_name(container_id, endpoint.network)
     with Netlink() as host:
@@ -122,7 +185,7 @@ def _attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
         if bridge is not None and bridge.up:
             index = bridge.index
         else:
-            index = links.add_bridge(host, endpoint.bridge, endpoint.gateway, endpoint.prefix_length, "")
+            index = links.add_bridge(host, endpoint.bridge, host_addresses(endpoint), "")
         try:
             links.add_veth(host, name, index, pid, endpoint)
         except NetlinkError as error:
@@ -132,15 +195,30 @@ def _attach(pid: int, container_id: str, endpoint: Endpoint) -> None:
             links.delete(host, name)
             links.add_veth(host, name, index, pid, endpoint)
         _inside[_key(container_id, endpoint)] = host.namespace_id(pid)
-    with Netlink(pid) as inside:
-        links.loopback_up(inside)
-        links.configure(inside, endpoint)
+    _configure(pid, endpoint)
     rules.ensure(endpoint)
-    if not endpoint.internal:
-        allow_forwarding(endpoint.bridge)
+    changed = allow_forwarding(endpoint)
     if endpoint.ports:
         allow_loopback(endpoint.bridge)
         rules.publish(endpoint)
+    return changed
+
+
+def _configure(pid: int, endpoint: Endpoint) -> None:
+    with Netlink(pid) as inside:
+        links.loopback_up(inside)
+        links.configure(inside, endpoint)
+
+
+def _relay_target(endpoint: Endpoint, port: PortMapping, *, inet6: bool) -> tuple[str, int] | None:
+    """Where the shim has to pass on what arrives: the kernel turns no family into the other, and nothing that is for
+    ::1 away from it."""
+    if inet6 and endpoint.address6:
+        loopback = port.host_ip in ("", "::", "::1")
+        return (endpoint.address6, port.container_port) if loopback else None
+    if inet6:
+        return endpoint.address, port.container_port
+    return None if endpoint.address else (endpoint.address6, port.container_port)
 
 
 def _is_ending(host: Netlink, container_id: str, endpoint: Endpoint) -> bool:
@@ -152,16 +230,16 @@ def _is_ending(host: Netlink, container_id: str, endpoint: Endpoint) -> bool:
     return link is None or not host.peer_lives(link)
 
 
-def _holder(port: PortMapping) -> socket.socket | None:
-    address = f"{port.host_ip or '0.0.0.0'}:{port.host_port}"
+def _holder(port: PortMapping, family: socket.AddressFamily, *, relayed: bool) -> socket.socket | None:
     for attempt in range(_TRIES):
         try:
-            return hold(port)
+            return ports.hold(port, family, relayed=relayed)
         except OSError as error:
+            told = f"bind for {ports.shown(port)} failed"
             if error.errno != errno.EADDRINUSE:
-                raise EngineError(f"bind for {address} failed: {os.strerror(error.errno or 0).lower()}") from error
+                raise EngineError(f"{told}: {os.strerror(error.errno or 0).lower()}") from error
             if attempt == _TRIES - 1:
-                raise Conflict(f"bind for {address} failed: port is already allocated") from error
+                raise Conflict(f"{told}: port is already allocated") from error
         # Another engine may just be looking whether the port is free, or a child that was forked meanwhile
         # may have a copy of the socket with which our own host looked.
         time.sleep(_PAUSE_S)
@@ -172,10 +250,12 @@ def _key(container_id: str, endpoint: Endpoint) -> str:
     return f"{container_id}/{endpoint.network}"
 
 
-def _failed(network: str, error: OSError) -> EngineError:
+def _failed(endpoint: Endpoint, error: OSError) -> EngineError:
+    network = endpoint.network
     if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+        needed = "bridge, veth and nf_tables" if endpoint.driver == "bridge" else endpoint.driver
         return HostUnfit(
             f"network {network}: {error.strerror or error}",
-            hint="The kernel needs bridge, veth and nf_tables, and the engine CAP_NET_ADMIN.",
+            hint=f"The kernel needs {needed}, and the engine CAP_NET_ADMIN.",
         )
     return EngineError(f"network {network}: {error.strerror or error}")

@@ -12,8 +12,8 @@ import fcntl
 import os
 
 from ..errors import Conflict, EngineError
-from . import ipam, links, rules
-from .address import overlap, parse_subnet, to_number
+from . import driver_options, ipam, links, rules
+from .address import is_ipv6, local_subnet, mac_of, overlap, parse_subnet, subnet_of
 from .forwarding import forget_forwarding
 
 TYPE_CHECKING = False
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..models import Network
+    from .address import Subnet
+    from .links import Addresses
     from .netlink import Link, Netlink
 
 _LOCK = "/sys/class/net"
 _NAME = "pydock"
+_LOCAL_TRIES = 32
 
 
 class HostLock:
@@ -49,7 +52,7 @@ def claim(
     *,
     in_use: bool,
     automatic: bool,
-    reserved: list[tuple[int, int]] | None = None,
+    reserved: list[Subnet] | None = None,
 ) -> Network:
     """Make sure of the bridge, under the HostLock; the network as it then is.
 
@@ -71,35 +74,89 @@ def claim(
         if automatic and (network.bridge == "" or (link is not None and link.alias != told)):
             network = network.replace(bridge=_free_name(host))
             link = None
-        busy = _busy_subnets(host, network.bridge)
-        if network.subnet == "" or any(overlap(parse_subnet(network.subnet), other) for other in busy):
-            if not automatic:
-                raise Conflict(
-                    f"the subnet {network.subnet} of network {network.name} is in use on this host",
-                    hint="ip route shows by which interface.",
-                )
-            subnet = _free_subnet([*busy, *(reserved or ())])
+        busy = busy_subnets(host, network.bridge)
+        taken = [subnet for subnet in subnets(network) if any(overlap(parse_subnet(subnet), other) for other in busy)]
+        if taken and not automatic:
+            raise Conflict(
+                f"the subnet {taken[0]} of network {network.name} is in use on this host",
+                hint=f"ip {'-6 ' if is_ipv6(taken[0]) else ''}route shows by which interface.",
+            )
+        if automatic and (taken or not network.subnet):
+            subnet = free_subnet([*busy, *(reserved or ())])
             network = network.replace(subnet=subnet, gateway=ipam.gateway_of(subnet))
     if link is not None and link.alias != told:
         raise Conflict(
             f"the interface {network.bridge} of network {network.name} belongs to {link.alias or 'another program'}"
         )
-    _, prefix_length = parse_subnet(network.subnet)
-    links.add_bridge(host, network.bridge, network.gateway, prefix_length, told)
+    links.add_bridge(host, network.bridge, host_addresses(network), told, _mac(network))
     return network
 
 
-def free_subnet(host: Netlink, reserved: list[tuple[int, int]]) -> str:
-    """A subnet that neither the host reaches nor is reserved. Raises EngineError when there is none."""
-    return _free_subnet([*_busy_subnets(host, ""), *reserved])
+def claim_parent(host: Netlink, network: Network, root: str) -> Network:
+    """Make sure of the interface upon which those of a macvlan or ipvlan are made; the network with its name. A VLAN of
+    another interface, "eth0.10", is made, and for a network without parent a bridge that leads nowhere. Raises
+    Conflict."""
+    told = links.alias(network.id, root)
+    name = driver_options.parent(network)
+    if not name:
+        name = network.bridge or f"in-{network.id[:12]}"
+        if host.link(name) is None:
+            links.add_bridge(host, name, (), told)
+    elif host.link(name) is None:
+        number = name.rpartition(".")[2]
+        made = number.isdigit() and 0 < int(number) < 4095 and links.add_vlan(host, name, told)
+        if not made:
+            raise Conflict(f"the parent interface {name} of network {network.name} is not there", hint="ip link")
+    return network.replace(bridge=name)
+
+
+def subnets(network: Network) -> list[str]:
+    """Those that it has, of both families."""
+    return [subnet for subnet in (network.subnet, network.subnet6) if subnet]
+
+
+def host_addresses(network: Network) -> Addresses:
+    """The addresses of the bridge, as (address, prefix length)."""
+    found = []
+    for subnet, gateway in ((network.subnet, network.gateway), (network.subnet6, network.gateway6)):
+        if subnet and not driver_options.without_address(network, ipv6=is_ipv6(gateway)):
+            found.append((gateway, parse_subnet(subnet)[2]))
+    return tuple(found)
+
+
+def free_subnet(busy: list[Subnet], *, ipv6: bool = False) -> str:
+    """A subnet that shares no address with those. Raises EngineError when there is none."""
+    found = (local_subnet() for _ in range(_LOCAL_TRIES)) if ipv6 else ipam.candidates()
+    for subnet in found:
+        if not any(overlap(parse_subnet(subnet), other) for other in busy):
+            return subnet
+    raise EngineError(
+        "no free subnet for a container network", hint="ip route shows what is in use; remove networks not needed."
+    )
+
+
+def busy_subnets(host: Netlink, own: str = "") -> list[Subnet]:
+    """What the host's routes and addresses reach, but through the interface `own` and by default."""
+    link: Link | None = host.link(own) if own else None
+    own_index = link.index if link else -1
+    found = [f"{destination}/{length}" for destination, length, index in host.routes() if length and index != own_index]
+    found += [
+        subnet_of(address, 128 if is_ipv6(address) else 32)
+        for index, address, _ in host.addresses()
+        if index != own_index
+    ]
+    return [parse_subnet(text) for text in found]
 
 
 def give_up(host: Netlink, network: Network, root: str) -> bool:
-    """Take bridge and rules away; False when they are not ours."""
+    """Take the bridge away, or whatever was made for the network, and what was opened for it; False when it is not
+    ours."""
     link = host.link(network.bridge) if network.bridge else None
     if link is None or link.alias != links.alias(network.id, root):
         return False
-    _delete(host, network.bridge)
+    links.delete(host, network.bridge)
+    if network.driver == "bridge":
+        forget_forwarding(network.bridge)
     return True
 
 
@@ -108,19 +165,16 @@ def _sweep(host: Netlink, own: str, name: str) -> None:
     everything = host.links()
     for link in everything:
         words = link.alias.split(" ", 2)
-        if link.kind != "bridge" or len(words) != 3 or words[0] != links.ALIAS_PREFIX:
+        if len(words) != 3 or words[0] != links.ALIAS_PREFIX:
             continue
         # A name of 255 bytes may have been cut off, and then says nothing.
         gone = len(os.fsencode(link.alias)) < 255 and not os.path.exists(words[2])
         forgotten = link.alias == own and link.name != name
         if (gone or forgotten) and not any(other.master == link.index for other in everything):
-            _delete(host, link.name)
-
-
-def _delete(host: Netlink, bridge: str) -> None:
-    links.delete(host, bridge)
-    rules.remove(bridge)
-    forget_forwarding(bridge)
+            links.delete(host, link.name)
+            forget_forwarding(link.name)
+            if gone:
+                rules.remove(rules.table_name(words[2]))
 
 
 def _free_name(host: Netlink) -> str:
@@ -131,23 +185,6 @@ def _free_name(host: Netlink) -> str:
     raise EngineError("no free name for a bridge")
 
 
-def _busy_subnets(host: Netlink, own: str) -> list[tuple[int, int]]:
-    """What the host's routes and addresses reach, but through the network's own bridge and by default."""
-    link: Link | None = host.link(own) if own else None
-    own_index = link.index if link else -1
-    found = [
-        (to_number(destination), length)
-        for destination, length, index in host.routes()
-        if length and index != own_index
-    ]
-    found += [(to_number(address), 32) for index, address, _ in host.addresses() if index != own_index]
-    return found
-
-
-def _free_subnet(busy: list[tuple[int, int]]) -> str:
-    for subnet in ipam.candidates():
-        if not any(overlap(parse_subnet(subnet), other) for other in busy):
-            return subnet
-    raise EngineError(
-        "no free subnet for a container network", hint="ip route shows what is in use; remove networks not needed."
-    )
+def _mac(network: Network) -> str:
+    """A bridge without an address has a MAC of its own all the same."""
+    return mac_of(network.gateway or network.gateway6)

@@ -1,11 +1,12 @@
-"""Kernel switches that a bridge network needs; set when the first container needs them, and only then.
+"""Kernel switches that a bridge network needs; set when the first container needs them, only then, and told.
 
 Packets between the bridge and the world need `ip_forward`; 127.0.0.1 as the address of a published port needs
 `route_localnet` on the bridge (rules.py guards what that opens).
 
-A host whose own firewall drops what it forwards (Docker sets that up, and ufw) would drop ours too: an accept in
-one table does not overrule another's drop. There the chain that such hosts keep for this, `DOCKER-USER`, or else
-`FORWARD` itself, gets an accept for the bridge; what may reach a container is still decided by our own rules.
+A host whose own firewall drops what it forwards (Docker sets that up, ufw and firewalld do) would drop ours too: an
+accept in one table does not overrule another's drop. There each chain that would drop all that it does not know gets an
+accept for the bridge, at its head, or in the chain that such hosts keep for this, `DOCKER-USER`; what may reach a
+container is still decided by our own rules. Chains that drop only what they name are left alone.
 """
 
 from __future__ import annotations
@@ -13,104 +14,201 @@ from __future__ import annotations
 import os
 
 from ..errors import HostUnfit
-from .nfnetlink import chain_policy
+from .nfnetlink import NF_DROP, chain_rules, forward_chains
 from .nftables import NftError, run
+from .rules import TABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..models import Endpoint
+    from .nfnetlink import Chain, Rule
 
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
+IP6_FORWARD = "/proc/sys/net/ipv6/conf/all/forwarding"
 
-_NF_DROP = 0
-_LEGACY_TABLES = "/proc/thread-self/net/ip_tables_names"
-_CHAINS = ("DOCKER-USER", "FORWARD")
+_IP6_INTERFACES = "/proc/sys/net/ipv6/conf"
+_LEGACY = (
+    ("iptables-legacy", "/proc/thread-self/net/ip_tables_names"),
+    ("ip6tables-legacy", "/proc/thread-self/net/ip6_tables_names"),
+)
+_USER_CHAIN = "DOCKER-USER"
 _MARK = "pydock"
+_DEEPEST = 8
 
 
-def allow_forwarding(bridge: str) -> None:
-    """Let packets pass between the bridge and the host's other interfaces. Raises HostUnfit, NftError."""
-    _switch_on(IP_FORWARD, "container networks need IP forwarding", "sysctl -w net.ipv4.ip_forward=1")
-    if chain_policy("filter", "FORWARD") == _NF_DROP:
-        _open_nft(bridge)
-    if _legacy_filter():
-        _open_legacy(bridge)
+def allow_forwarding(endpoint: Endpoint) -> list[str]:
+    """Let packets pass between the bridge, its containers and the host's other interfaces; the settings that had to
+    be changed. Raises HostUnfit, NftError."""
+    changed = []
+    if not endpoint.internal:
+        if endpoint.address and _switch_on(IP_FORWARD, "container networks need IP forwarding", "net.ipv4.ip_forward"):
+            changed.append("net.ipv4.ip_forward=1")
+        if endpoint.address6:
+            changed += _forward_ipv6()
+    ipv6 = bool(endpoint.address6)
+    for chain in forward_chains():
+        if not chain.table.startswith(TABLE) and (ipv6 or chain.family != "ip6") and _drops(chain):
+            _open_nft(chain, endpoint.bridge)
+    for program, tables in _LEGACY[: 2 if ipv6 else 1]:
+        if _has_filter(tables):
+            _open_legacy(program, endpoint.bridge)
+    return changed
 
 
 def forget_forwarding(bridge: str) -> None:
     """Take the accepts of `allow_forwarding` out of the host's chains."""
-    for chain in _CHAINS:
-        if chain_policy("filter", chain) is not None:
-            for line in _rules(chain):
-                if f'"{bridge}"' in line:
-                    run(f"delete rule ip filter {chain} handle {line.rpartition(' ')[2]}")
-    if _legacy_filter():
-        for chain in _CHAINS:
-            for words in _matches(bridge):
-                _iptables("-D", chain, *words)
+    for chain in forward_chains():
+        if chain.table.startswith(TABLE):
+            continue
+        for name in (_USER_CHAIN, chain.name):
+            handles = [rule.handle for rule in chain_rules(chain.family, chain.table, name) if _is_ours(rule, bridge)]
+            for handle in handles:
+                try:
+                    run(f"delete rule {chain.family} {chain.table} {name} handle {handle}")
+                except NftError:  # its owner was faster
+                    continue
+    for program, tables in _LEGACY:
+        if _has_filter(tables):
+            for chain_name in (_USER_CHAIN, "FORWARD"):
+                present = _iptables(program, "-S", chain_name)
+                for words in _matches(bridge):
+                    if f"{words[0]} {bridge} " in present:
+                        _iptables(program, "-D", chain_name, *words)
 
 
 def allow_loopback(bridge: str) -> None:
     """Let 127.0.0.1 of the host reach published ports on the bridge. Raises HostUnfit."""
-    path = f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet"
-    _switch_on(path, "published ports need it", f"sysctl -w net.ipv4.conf.{bridge}.route_localnet=1")
+    name = f"net.ipv4.conf.{bridge}.route_localnet"
+    _switch_on(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet", "published ports need it", name)
 
 
-def _open_nft(bridge: str) -> None:
-    chain = next(name for name in _CHAINS if chain_policy("filter", name) is not None)
-    if any(f'"{bridge}"' in line for line in _rules(chain)):
-        return
-    for direction in ("iifname", "oifname"):
-        run(f'insert rule ip filter {chain} {direction} "{bridge}" counter accept comment "{_MARK}"')
-
-
-def _rules(chain: str) -> list[str]:
-    """The chain's rules that bear our mark, as nft prints them with their handles."""
+def _forward_ipv6() -> list[str]:
+    """A machine that forwards does not listen to routers any more, unless its interfaces are told to: its own way
+    out must not go."""
     try:
-        listing = run(f"list chain ip filter {chain}", handles=True)
+        with open(IP6_FORWARD, encoding="ascii") as file:
+            if file.read().strip() != "0":
+                return []
+        listening = []
+        for name in os.listdir(_IP6_INTERFACES):
+            if name in ("all", "default", "lo"):
+                continue
+            path = f"{_IP6_INTERFACES}/{name}/accept_ra"
+            with open(path, encoding="ascii") as file:
+                if file.read().strip() == "1":
+                    listening.append(path)
+    except OSError as error:
+        raise HostUnfit(
+            f"this kernel has no IPv6: {(error.strerror or '').lower()}", hint="Use networks without --ipv6 here."
+        ) from error
+    for path in listening:
+        try:
+            with open(path, "w", encoding="ascii") as file:
+                file.write("2")
+        except OSError:  # it has just gone
+            continue
+    _switch_on(IP6_FORWARD, "container networks need IPv6 forwarding", "net.ipv6.conf.all.forwarding")
+    return ["net.ipv6.conf.all.forwarding=1"]
+
+
+def _drops(chain: Chain) -> bool:
+    """Whether the chain drops what none of its rules knows."""
+    return chain.policy == NF_DROP or _ends_in_drop(chain, chain.name, _DEEPEST)
+
+
+def _ends_in_drop(chain: Chain, name: str, depth: int) -> bool:
+    for rule in chain_rules(chain.family, chain.table, name):
+        if not rule.unconditional:
+            continue
+        if rule.verdict in ("drop", "reject"):
+            return True
+        if rule.verdict == "accept":
+            return False
+        target = rule.verdict.removeprefix("jump ")
+        if target != rule.verdict and depth and _ends_in_drop(chain, target, depth - 1):
+            return True
+    return False
+
+
+def _open_nft(chain: Chain, bridge: str) -> None:
+    docker = chain.name == "FORWARD" and chain_rules(chain.family, chain.table, _USER_CHAIN)
+    name = _USER_CHAIN if docker else chain.name
+    if any(_is_ours(rule, bridge) for rule in chain_rules(chain.family, chain.table, name)):
+        return
+    added = [
+        f'insert rule {chain.family} {chain.table} {name} {direction} "{bridge}" counter accept comment "{_MARK}"\n'
+        for direction in ("iifname", "oifname")
+    ]
+    try:
+        run("".join(added))
     except NftError:
-        return []
-    return [line for line in listing.splitlines() if f'comment "{_MARK}"' in line]
+        if not _zoned(bridge):
+            raise
 
 
-def _legacy_filter() -> bool:
+def _zoned(bridge: str) -> bool:
+    """A firewalld that owns its table alone takes an interface into its zone of trust by its own command."""
+    import subprocess
+
+    words = ["firewall-cmd", "--zone=trusted", f"--add-interface={bridge}"]
+    try:
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _is_ours(rule: Rule, bridge: str) -> bool:
+    return rule.verdict == "accept" and _MARK.encode() + b"\0" in rule.body and os.fsencode(bridge) + b"\0" in rule.body
+
+
+def _has_filter(tables: str) -> bool:
     """Whether the old iptables of this network namespace has a filter table."""
     try:
-        with open(_LEGACY_TABLES, encoding="ascii") as file:
+        with open(tables, encoding="ascii") as file:
             return "filter" in file.read().split()
     except OSError:
         return False
 
 
-def _open_legacy(bridge: str) -> None:
-    if "-P FORWARD DROP" not in _iptables("-S", "FORWARD"):
+def _open_legacy(program: str, bridge: str) -> None:
+    if not _legacy_drops(_iptables(program, "-S", "FORWARD")):
         return
-    chain = "DOCKER-USER" if _iptables("-S", "DOCKER-USER") else "FORWARD"
-    present = _iptables("-S", chain)
+    chain = _USER_CHAIN if _iptables(program, "-S", _USER_CHAIN) else "FORWARD"
+    present = _iptables(program, "-S", chain)
     for words in _matches(bridge):
         if f"{words[0]} {bridge} " not in present:
-            _iptables("-I", chain, *words)
+            _iptables(program, "-I", chain, *words)
+
+
+def _legacy_drops(listing: str) -> bool:
+    ends = ("-P FORWARD DROP", "-A FORWARD -j DROP", "-A FORWARD -j REJECT")
+    return any(line.startswith(ends) for line in listing.splitlines())
 
 
 def _matches(bridge: str) -> list[tuple[str, ...]]:
     return [(way, bridge, "-m", "comment", "--comment", _MARK, "-j", "ACCEPT") for way in ("-i", "-o")]
 
 
-def _iptables(*words: str) -> str:
-    """What iptables-legacy prints; empty when it fails, as for a chain that is not there."""
+def _iptables(program: str, *words: str) -> str:
+    """What the program prints; empty when it fails, as for a chain that is not there."""
     import subprocess
 
     try:
-        done = subprocess.run(["iptables-legacy", "-w", *words], capture_output=True, text=True, check=False)
+        done = subprocess.run([program, "-w", *words], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
     return done.stdout if done.returncode == 0 else ""
 
 
-def _switch_on(path: str, why: str, cure: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _switch_on(path: str, why: str, name: str) -> bool:
+    """Write 1 where there is none; True when that was needed. Raises HostUnfit."""
     try:
-        if os.read(fd, 2).strip() == b"1":
-            return
-    finally:
-        os.close(fd)
-    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.read(fd, 2).strip() == b"1":
+                return False
+        finally:
+            os.close(fd)
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.write(fd, b"1")
@@ -118,4 +216,5 @@ def _switch_on(path: str, why: str, cure: str) -> None:
             os.close(fd)
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
-        raise HostUnfit(f"{path} cannot be set: {reason}; {why}", hint=f"Set it as root: {cure}") from error
+        raise HostUnfit(f"{path} cannot be set: {reason}; {why}", hint=f"Set it as root: sysctl -w {name}=1") from error
+    return True

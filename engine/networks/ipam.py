@@ -1,36 +1,38 @@
 """Which address a container gets: the next after the last given, so that one is reused last.
 
-Pure arithmetic; the caller holds the transaction in which the answer is written down, and the table's UNIQUE
-constraint stands behind it.
+Pure arithmetic, the same for both families; the caller holds the transaction in which the answer is written down, and
+the table's UNIQUE constraint stands behind it.
 """
 
 from __future__ import annotations
 
 from ..errors import Conflict, EngineError, InvalidRequest
-from .address import mask, parse_subnet, to_number, to_text
+from .address import IPV4_BITS, canonical, contains, parse_subnet, to_number, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .address import Subnet
+
 
 def next_address(subnet: str, gateway: str, taken: set[str], last: str, ip_range: str = "") -> str:
     """A free address of `subnet`, or of the part of it that `ip_range` is. Skips the network's own, broadcast and
     gateway. Raises EngineError."""
-    first, prefix_length = parse_subnet(subnet)
-    size = 1 << (32 - prefix_length)
-    low, high = (first + 1, first + size - 2) if prefix_length < 31 else (first, first + size - 1)
+    parsed = parse_subnet(subnet)
+    bits = parsed[0]
+    low, high = _usable(parsed)
     unusable = {to_number(address) for address in taken}
     if gateway:
         unusable.add(to_number(gateway))
     if ip_range:
-        range_first, range_length = parse_subnet(ip_range)
-        low, high = max(low, range_first), min(high, range_first + (1 << (32 - range_length)) - 1)
-    start = to_number(last) if last and low <= to_number(last) <= high else low - 1
-    for step in range(1, high - low + 2):
+        _, range_first, range_length = parse_subnet(ip_range)
+        low, high = max(low, range_first), min(high, range_first + (1 << (bits - range_length)) - 1)
+    start = to_number(last) if last and contains(parsed, last) and low <= to_number(last) <= high else low - 1
+    for step in range(1, min(high - low + 1, len(unusable) + 1) + 1):
         candidate = low + (start - low + step) % (high - low + 1)
         if candidate not in unusable:
-            return to_text(candidate)
+            return to_text(candidate, bits)
     raise EngineError(
         f"no free address left in {ip_range or subnet}",
         hint="Remove containers that are not needed, or use a larger subnet.",
@@ -38,12 +40,13 @@ def next_address(subnet: str, gateway: str, taken: set[str], last: str, ip_range
 
 
 def check_fixed(address: str, subnet: str, gateway: str, taken: set[str]) -> str:
-    """An address that was asked for. Raises InvalidRequest, Conflict when it is taken."""
-    first, prefix_length = parse_subnet(subnet)
-    number = to_number(address)
-    if number & mask(prefix_length) != first:
+    """An address that was asked for, in its one spelling. Raises InvalidRequest, Conflict when it is taken."""
+    parsed = parse_subnet(subnet)
+    if not contains(parsed, address):
         raise InvalidRequest(f"invalid address {address}: it does not belong to {subnet}")
-    if prefix_length < 31 and number in (first, first | ~mask(prefix_length) & 0xFFFFFFFF):
+    low, high = _usable(parsed)
+    address = canonical(address)
+    if not low <= to_number(address) <= high:
         raise InvalidRequest(f"invalid address {address}: it stands for the whole of {subnet}")
     if address == gateway or address in taken:
         raise Conflict(f"address already in use: {address}")
@@ -52,8 +55,8 @@ def check_fixed(address: str, subnet: str, gateway: str, taken: set[str]) -> str
 
 def gateway_of(subnet: str) -> str:
     """The first usable address."""
-    first, _ = parse_subnet(subnet)
-    return to_text(first + 1)
+    bits, first, _ = parse_subnet(subnet)
+    return to_text(first + 1, bits)
 
 
 def candidates() -> Iterator[str]:
@@ -64,3 +67,12 @@ def candidates() -> Iterator[str]:
     for second in range(213, 224):
         for third in range(0, 256, 16):
             yield f"10.{second}.{third}.0/20"
+
+
+def _usable(subnet: Subnet) -> tuple[int, int]:
+    """First and last address for interfaces. IPv6 has no broadcast; its first address is every router's."""
+    bits, first, length = subnet
+    last = first + (1 << (bits - length)) - 1
+    if bits - length < 2:
+        return first, last
+    return first + 1, last - (1 if bits == IPV4_BITS else 0)

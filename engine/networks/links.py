@@ -1,25 +1,38 @@
-"""The interfaces of a bridge network: the bridge, and a veth pair for each container."""
+"""The interfaces of networks: a bridge and a veth pair for each container, or for each container an interface
+upon one of the host's (macvlan, ipvlan)."""
 
 from __future__ import annotations
 
 import errno
+import os
+import socket
 import struct
 import zlib
 
 from . import netlink
-from .address import broadcast, mac_of, pack
+from .address import broadcast, is_ipv6, mac_of, pack
+from .driver_options import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
+from .namespace import InNetwork
 from .netlink import Link, Netlink, NetlinkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..models import Endpoint
 
+#: (address, prefix length)
+Addresses = tuple[tuple[str, int], ...]
+
 ALIAS_PREFIX = "pydock"
+_ROUTE = struct.Struct("=BBBBBBBBI")
 _ADDED = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
 # No link-local address and with it no duplicate address detection, on networks without IPv6.
 _NO_IPV6_ADDRESS = netlink.nested(
     netlink.IFLA_AF_SPEC,
     netlink.nested(10, netlink.attribute(netlink.IFLA_INET6_ADDR_GEN_MODE, bytes([netlink.IN6_ADDR_GEN_MODE_NONE]))),
+)
+_IPV6_ADDRESS = netlink.nested(
+    netlink.IFLA_AF_SPEC,
+    netlink.nested(10, netlink.attribute(netlink.IFLA_INET6_ADDR_GEN_MODE, bytes([netlink.IN6_ADDR_GEN_MODE_EUI64]))),
 )
 _HAIRPIN = netlink.nested(
     netlink.IFLA_LINKINFO,
@@ -48,25 +61,27 @@ def veth_name(container_id: str, network: str) -> str:
     return f"veth{container_id[:8]}{zlib.crc32(network.encode()) & 0xFFF:03x}"
 
 
-def add_bridge(host: Netlink, name: str, gateway: str, prefix_length: int, told: str) -> int:
-    """Make the bridge with its address, up; its index. A bridge that is there already is taken and completed."""
+def add_bridge(host: Netlink, name: str, addresses: Addresses, told: str, mac: str = "") -> int:
+    """Make the bridge with its addresses, up; its index. A bridge that is there already is taken and completed."""
     kind = netlink.nested(netlink.IFLA_LINKINFO, netlink.text(netlink.IFLA_INFO_KIND, "bridge"))
+    mac = mac or (mac_of(addresses[0][0]) if addresses else "")
     # A MAC of its own: else it would change with the ports, and the containers' neighbour tables be wrong.
-    mac = netlink.attribute(netlink.IFLA_ADDRESS, bytes.fromhex(mac_of(gateway).replace(":", "")))
-    payload = netlink.link_header() + netlink.text(netlink.IFLA_IFNAME, name) + mac + kind
+    own = netlink.attribute(netlink.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", ""))) if mac else b""
+    payload = netlink.link_header() + netlink.text(netlink.IFLA_IFNAME, name) + own + kind
     host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make bridge {name}")
     _commit_new(host)
     link = host.link(name)
     if link is None:
         raise NetlinkError(errno.ENODEV, f"bridge {name} has vanished")
-    add_address(host, link.index, gateway, prefix_length, name)
-    _commit_new(host)
+    for address, prefix_length in addresses:
+        _give_address(host, link.index, address, prefix_length, name)
     # The owner's mark comes last: a bridge that has it is whole.
     options = netlink.text(netlink.IFLA_IFALIAS, told) if told else b""
+    ipv6 = any(is_ipv6(address) for address, _ in addresses)
     host.queue(
         netlink.RTM_SETLINK,
         0,
-        netlink.link_header(link.index, up=True) + options + _NO_IPV6_ADDRESS,
+        netlink.link_header(link.index, up=True) + options + (_IPV6_ADDRESS if ipv6 else _NO_IPV6_ADDRESS),
         f"set up bridge {name}",
     )
     host.commit()
@@ -95,47 +110,168 @@ def add_veth(host: Netlink, name: str, bridge_index: int, pid: int, endpoint: En
         )
     )
     host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make veth {name} for process {pid}")
-    up = netlink.link_header(up=True) + netlink.text(netlink.IFLA_IFNAME, name)
-    # Hairpin: with br_netfilter a container that calls its own published port comes back out of its own port.
-    # RTM_NEWLINK and not RTM_SETLINK, which ignores the options of a bridge's port.
-    port = _ISOLATED if endpoint.isolated else _HAIRPIN
-    host.queue(netlink.RTM_NEWLINK, 0, up + port + _NO_IPV6_ADDRESS, f"set up {name}")
+    set_port(host, name, isolated=endpoint.isolated)
+
+
+def add_upon(host: Netlink, pid: int, endpoint: Endpoint) -> None:
+    """Make the container's macvlan or ipvlan interface upon its network's parent, straight in the namespace of `pid`:
+    the host never has it."""
+    parent = host.link(endpoint.parent)
+    if parent is None:
+        raise NetlinkError(errno.ENODEV, f"the parent interface {endpoint.parent} is not there")
+    mac = netlink.attribute(netlink.IFLA_ADDRESS, bytes.fromhex(endpoint.mac.replace(":", "")))
+    if endpoint.driver == "ipvlan":
+        mode, _, flag = endpoint.mode.partition(" ")
+        data = netlink.short(netlink.IFLA_IPVLAN_MODE, IPVLAN_MODES[mode])
+        data += netlink.short(netlink.IFLA_IPVLAN_FLAGS, IPVLAN_FLAGS[flag])
+        mac = b""  # its parent's
+    else:
+        data = netlink.number(netlink.IFLA_MACVLAN_MODE, MACVLAN_MODES[endpoint.mode])
+    payload = (
+        netlink.link_header()
+        + netlink.text(netlink.IFLA_IFNAME, endpoint.interface)
+        + netlink.number(netlink.IFLA_LINK, parent.index)
+        + netlink.number(netlink.IFLA_NET_NS_PID, pid)
+        + mac
+        + (netlink.number(netlink.IFLA_MTU, endpoint.mtu) if endpoint.mtu else b"")
+        + netlink.nested(
+            netlink.IFLA_LINKINFO,
+            netlink.text(netlink.IFLA_INFO_KIND, endpoint.driver),
+            netlink.attribute(netlink.IFLA_INFO_DATA | 0x8000, data),
+        )
+    )
+    host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make {endpoint.driver} upon {endpoint.parent}")
     host.commit()
 
 
+def try_upon(host: Netlink, kind: str, parent: str) -> None:
+    """See whether the kernel makes interfaces of that kind upon the parent: one is made, and deleted. Raises
+    NetlinkError."""
+    link = host.link(parent)
+    if link is None:
+        raise NetlinkError(errno.ENXIO, f"the parent interface {parent} is not there")
+    name = f"try{zlib.crc32(os.urandom(8)):08x}"
+    payload = (
+        netlink.link_header()
+        + netlink.text(netlink.IFLA_IFNAME, name)
+        + netlink.number(netlink.IFLA_LINK, link.index)
+        + netlink.nested(netlink.IFLA_LINKINFO, netlink.text(netlink.IFLA_INFO_KIND, kind))
+    )
+    host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make {kind} upon {parent}")
+    host.commit()
+    delete(host, name)
+
+
+def add_vlan(host: Netlink, name: str, told: str) -> bool:
+    """Make `PARENT.ID`, as the parent of a network, unless it is there; False when its own parent is not."""
+    parent, _, number = name.rpartition(".")
+    link = host.link(parent) if parent else None
+    if link is None:
+        return False
+    data = netlink.nested(netlink.IFLA_INFO_DATA, netlink.short(netlink.IFLA_VLAN_ID, int(number)))
+    payload = (
+        netlink.link_header(up=True)
+        + netlink.text(netlink.IFLA_IFNAME, name)
+        + netlink.number(netlink.IFLA_LINK, link.index)
+        + netlink.nested(netlink.IFLA_LINKINFO, netlink.text(netlink.IFLA_INFO_KIND, "vlan"), data)
+    )
+    host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make VLAN {name}")
+    _commit_new(host)
+    made = host.link(name)
+    if made is not None:
+        set_alias(host, made, told)
+    return True
+
+
 def configure(inside: Netlink, endpoint: Endpoint) -> None:
-    """Inside the container: address, up, and the default route if this endpoint is to have it."""
+    """Inside the container: addresses, up, and the default routes if this endpoint is to have them."""
     link = inside.link(endpoint.interface)
     if link is None:
         raise NetlinkError(errno.ENODEV, f"{endpoint.interface} has vanished from the container")
-    add_address(inside, link.index, endpoint.address, endpoint.prefix_length, endpoint.interface)
+    if endpoint.address:
+        add_address(inside, link.index, endpoint.address, endpoint.prefix_length, endpoint.interface)
     inside.queue(
         netlink.RTM_SETLINK,
         0,
-        netlink.link_header(link.index, up=True) + _NO_IPV6_ADDRESS,
+        netlink.link_header(link.index, up=True) + (_IPV6_ADDRESS if endpoint.address6 else _NO_IPV6_ADDRESS),
         f"set up {endpoint.interface}",
     )
-    if endpoint.gateway and endpoint.default_route and not endpoint.internal:
-        add_default_route(inside, endpoint.gateway, link.index)
+    inside.commit()
+    if endpoint.address6:
+        _give_address(inside, link.index, endpoint.address6, endpoint.prefix_length6, endpoint.interface)
+    add_default_routes(inside, endpoint, link.index)
+
+
+def add_default_routes(inside: Netlink, endpoint: Endpoint, index: int) -> None:
+    """The routes out of the container that lead through this endpoint."""
+    # Behind an ipvlan of layer 3 there is no neighbour to ask: the interface itself is the way.
+    routed = endpoint.driver == "ipvlan" and not endpoint.mode.startswith("l2 ")
+    for address, gateway, wanted in (
+        (endpoint.address, endpoint.gateway, endpoint.default_route),
+        (endpoint.address6, endpoint.gateway6, endpoint.default_route6),
+    ):
+        if wanted and address and (gateway or routed) and not endpoint.internal:
+            add_default_route(inside, "" if routed else gateway, index, ipv6=is_ipv6(address))
     inside.commit()
 
 
+def drop_default_routes(inside: Netlink, index: int, *, ipv4: bool, ipv6: bool) -> None:
+    """Take the default routes through an interface away; quiet about those that are not there."""
+    for family, wanted in ((socket.AF_INET, ipv4), (socket.AF_INET6, ipv6)):
+        if wanted:
+            payload = _ROUTE.pack(family, 0, 0, 0, 254, 0, 0, 1, 0) + netlink.number(netlink.RTA_OIF, index)
+            inside.queue(netlink.RTM_DELROUTE, 0, payload, "drop a default route")
+            try:
+                inside.commit()
+            except NetlinkError as error:
+                if error.errno != errno.ESRCH:
+                    raise
+
+
 def add_address(where: Netlink, index: int, address: str, prefix_length: int, name: str) -> None:
-    """Queue an IPv4 address."""
-    head = struct.pack("=BBBBi", 2, prefix_length, 0, 0, index)
+    """Queue an address. An IPv6 address is good at once: who has it is written down, and nobody needs to be asked."""
     packed = pack(address)
-    payload = head + netlink.attribute(netlink.IFA_LOCAL, packed) + netlink.attribute(netlink.IFA_ADDRESS, packed)
-    if prefix_length < 31:
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    payload = struct.pack("=BBBBi", family, prefix_length, 0, 0, index)
+    payload += netlink.attribute(netlink.IFA_LOCAL, packed) + netlink.attribute(netlink.IFA_ADDRESS, packed)
+    if family == socket.AF_INET6:
+        payload += netlink.number(netlink.IFA_FLAGS, netlink.IFA_F_NODAD)
+    elif prefix_length < 31:
         payload += netlink.attribute(netlink.IFA_BROADCAST, pack(broadcast(address, prefix_length)))
     where.queue(netlink.RTM_NEWADDR, _ADDED, payload, f"give {name} the address {address}/{prefix_length}")
 
 
-def add_default_route(where: Netlink, gateway: str, index: int) -> None:
-    """Queue the default route."""
-    # family, dst_len, src_len, tos, table main, protocol boot, scope universe, type unicast, flags
-    head = struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 254, 3, 0, 1, 0)
-    payload = head + netlink.attribute(netlink.RTA_GATEWAY, pack(gateway)) + netlink.number(netlink.RTA_OIF, index)
-    where.queue(netlink.RTM_NEWROUTE, _ADDED, payload, f"route through {gateway}")
+def add_default_route(where: Netlink, gateway: str, index: int, *, ipv6: bool = False) -> None:
+    """Queue the default route; without a gateway all is on the link."""
+    family = socket.AF_INET6 if ipv6 or is_ipv6(gateway) else socket.AF_INET
+    # family, dst_len, src_len, tos, table main, protocol boot, scope universe or link, type unicast, flags
+    head = _ROUTE.pack(family, 0, 0, 0, 254, 3, 0 if gateway else 253, 1, 0)
+    via = netlink.attribute(netlink.RTA_GATEWAY, pack(gateway)) if gateway else b""
+    payload = head + via + netlink.number(netlink.RTA_OIF, index)
+    where.queue(netlink.RTM_NEWROUTE, _ADDED, payload, f"route through {gateway or 'the interface'}")
+
+
+def set_master(host: Netlink, name: str, bridge_index: int) -> bool:
+    """Put an interface into a bridge and up; False when it is not there."""
+    payload = netlink.link_header(up=True) + netlink.text(netlink.IFLA_IFNAME, name)
+    payload += netlink.number(netlink.IFLA_MASTER, bridge_index)
+    host.queue(netlink.RTM_NEWLINK, 0, payload, f"put {name} into its bridge")
+    try:
+        host.commit()
+    except NetlinkError as error:
+        if error.errno == errno.ENODEV:
+            return False
+        raise
+    return True
+
+
+def set_port(host: Netlink, name: str, *, isolated: bool) -> None:
+    """Tell a bridge how it is to treat a port."""
+    up = netlink.link_header(up=True) + netlink.text(netlink.IFLA_IFNAME, name)
+    # Hairpin: with br_netfilter a container that calls its own published port comes back out of its own port.
+    # RTM_NEWLINK and not RTM_SETLINK, which ignores the options of a bridge's port.
+    host.queue(netlink.RTM_NEWLINK, 0, up + (_ISOLATED if isolated else _HAIRPIN) + _NO_IPV6_ADDRESS, f"set up {name}")
+    host.commit()
 
 
 def loopback_up(inside: Netlink) -> None:
@@ -164,6 +300,30 @@ def set_alias(host: Netlink, link: Link, told: str) -> None:
         f"name the owner of {link.name}",
     )
     host.commit()
+
+
+def _give_address(where: Netlink, index: int, address: str, prefix_length: int, name: str) -> None:
+    """Give an address, or leave it where it is. The kernel refuses IPv6's where the host has switched it off for new
+    interfaces: this one needs it."""
+    add_address(where, index, address, prefix_length, name)
+    try:
+        _commit_new(where)
+    except NetlinkError as error:
+        if not is_ipv6(address) or error.errno not in (errno.EACCES, errno.EPERM):
+            raise
+        _switch_ipv6_on(where, name)
+        add_address(where, index, address, prefix_length, name)
+        _commit_new(where)
+
+
+def _switch_ipv6_on(where: Netlink, name: str) -> None:
+    path = f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"
+    with InNetwork(where.pid):
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, b"0")
+        finally:
+            os.close(fd)
 
 
 def _commit_new(where: Netlink) -> None:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class InNetwork:
-    """`with InNetwork(pid):` moves the calling thread, and of it only its network. Raises OSError."""
+    """`with InNetwork(pid):` moves the calling thread, and of it only its network; 0 leaves it where it is. Raises
+    OSError."""
 
     def __init__(self, pid: int) -> None:
-        self._path = f"/proc/{pid}/ns/net"
+        self._path = f"/proc/{pid or 'thread-self'}/ns/net"
 
     def __enter__(self) -> Self:
         self._own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
-RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_GETNSID = 90
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE, NLM_F_DUMP = 1, 4, 0x200, 0x400, 0x300
@@ -35,8 +35,9 @@ IFLA_LINKINFO, IFLA_NET_NS_PID, IFLA_IFALIAS, IFLA_AF_SPEC = 18, 19, 20, 26
 IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID = 37, 46
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 VETH_INFO_PEER, IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 1, 4, 33
-IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE = 8, 1
-IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_EUI64, IN6_ADDR_GEN_MODE_NONE = 8, 0, 1
+IFLA_VLAN_ID, IFLA_MACVLAN_MODE, IFLA_IPVLAN_MODE, IFLA_IPVLAN_FLAGS = 1, 1, 1, 2
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS, IFA_F_NODAD = 1, 2, 4, 8, 2
 RTA_DST, RTA_OIF, RTA_GATEWAY = 1, 4, 5
 NETNSA_NSID, NETNSA_PID = 1, 2
 IFF_UP = 1
@@ -44,6 +45,7 @@ IFF_UP = 1
 _NESTED = 0x8000
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
+_SCOPE_LINK, _FIRST_LINK_LOCAL = 253, 0xFE
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
 
 
@@ -73,6 +75,7 @@ class Netlink:
     """
 
     def __init__(self, pid: int = 0) -> None:
+        self.pid = pid
         self._socket = _open(pid)
         self._queue: list[tuple[int, int, bytes, str]] = []
         self._sequence = 0
@@ -138,24 +141,31 @@ class Netlink:
         return [_link(body) for body in self._dump(RTM_GETLINK, _LINK.pack(0, 0, 0, 0, 0))]
 
     def addresses(self) -> list[tuple[int, str, int]]:
-        """All IPv4 addresses as (interface index, address, prefix length)."""
+        """All addresses as (interface index, address, prefix length), but those that lead nowhere beyond a link."""
         found = []
-        for body in self._dump(RTM_GETADDR, struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, 0)):
-            _, prefix_length, _, _, index = struct.unpack_from("=BBBBi", body)
+        for body in self._dump(RTM_GETADDR, struct.pack("=BBBBi", socket.AF_UNSPEC, 0, 0, 0, 0)):
+            family, prefix_length, _, scope, index = struct.unpack_from("=BBBBi", body)
             values = dict(attributes(body[8:]))
-            address = values.get(IFA_LOCAL) or values.get(IFA_ADDRESS) or bytes(4)
-            found.append((index, socket.inet_ntoa(address), prefix_length))
+            packed = values.get(IFA_LOCAL) or values.get(IFA_ADDRESS)
+            if packed and (family == socket.AF_INET or scope != _SCOPE_LINK):
+                found.append((index, socket.inet_ntop(family, packed), prefix_length))
         return found
 
     def routes(self) -> list[tuple[str, int, int]]:
-        """All IPv4 routes, of every table, as (destination, prefix length, interface index or 0)."""
+        """All routes, of every table, as (destination, prefix length, interface index or 0); of IPv6's without those
+        that every interface has."""
         found = []
-        payload = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+        payload = struct.pack("=BBBBBBBBI", socket.AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0, 0)
         for body in self._dump(RTM_GETROUTE, payload):
+            family, length = body[0], body[1]
+            if family not in (socket.AF_INET, socket.AF_INET6):
+                continue
             values = dict(attributes(body[12:]))
-            destination = socket.inet_ntoa(values.get(RTA_DST, bytes(4)))
+            packed = values.get(RTA_DST, bytes(4 if family == socket.AF_INET else 16))
+            if family == socket.AF_INET6 and packed[0] >= _FIRST_LINK_LOCAL:
+                continue
             index = struct.unpack("=i", values.get(RTA_OIF, bytes(4)))[0]
-            found.append((destination, body[1], index))
+            found.append((socket.inet_ntop(family, packed), length, index))
         return found
 
     def _one_link(self, payload: bytes) -> Link | None:
@@ -211,6 +221,11 @@ def nested(kind: int, *inner: bytes) -> bytes:
 def number(kind: int, value: int) -> bytes:
     """A 32-bit attribute."""
     return attribute(kind, struct.pack("=i", value))
+
+
+def short(kind: int, value: int) -> bytes:
+    """A 16-bit attribute."""
+    return attribute(kind, struct.pack("=H", value))
 
 
 def text(kind: int, value: str) -> bytes:

@@ -6,11 +6,9 @@ again from them. Three networks are always there: bridge, host and none.
 
 from __future__ import annotations
 
-import time
-
 from ..errors import EngineError
 from ..models import Network, NetworkAttachment
-from . import driver_options, rows
+from . import rows
 from .rows import release as release
 
 TYPE_CHECKING = False
@@ -50,9 +48,16 @@ class Networks:
         internal: bool = False,
         labels: dict[str, str] | None = None,
         options: dict[str, str] | None = None,
+        ipv4: bool = True,
+        ipv6: bool = False,
+        subnet6: str = "",
+        gateway6: str = "",
+        ip_range6: str = "",
+        reserved: dict[str, str] | None = None,
+        attachable: bool = False,
     ) -> Network:
         """Make a network with its bridge; what is left empty is chosen. Raises NameInUse, Conflict for a subnet that
-        overlaps another, InvalidRequest."""
+        overlaps another, InvalidRequest, HostUnfit for a driver that this kernel has not."""
         from . import create
 
         asked = Network(
@@ -65,6 +70,13 @@ class Networks:
             internal=internal,
             labels=labels or {},
             options=options or {},
+            ipv4=ipv4,
+            ipv6=ipv6,
+            subnet6=subnet6,
+            gateway6=gateway6,
+            ip_range6=ip_range6,
+            reserved=reserved or {},
+            attachable=attachable,
         )
         return create.create(self._store, self._root, asked)
 
@@ -82,40 +94,18 @@ class Networks:
 
     def inspect(self, reference: str) -> dict[str, Any]:
         """In the shape of `docker network inspect`."""
+        from . import inspect
+
         network = self.get(reference)
-        containers = {}
-        for container_id, name, endpoint in rows.endpoints(self._store, network.name):
-            containers[container_id] = {
-                "Name": name,
-                "EndpointID": endpoint_id(container_id, network.id),
-                "MacAddress": endpoint.mac,
-                "IPv4Address": f"{endpoint.address}/{endpoint.prefix_length}",
-                "IPv6Address": "",
-            }
-        config = {"Subnet": network.subnet, "IPRange": network.ip_range, "Gateway": network.gateway}
-        shown = {key: value for key, value in config.items() if value}
-        bridge = {driver_options.NAME: network.bridge} if network.bridge else {}
-        seconds, nanoseconds = divmod(network.created_ns, 1_000_000_000)
-        created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-        return {
-            "Name": network.name,
-            "Id": network.id,
-            "Created": f"{created}.{nanoseconds:09d}Z",
-            "Scope": "local",
-            # Docker's word for the driver of its network "none".
-            "Driver": "null" if network.driver == "none" else network.driver,
-            "EnableIPv4": True,
-            "EnableIPv6": False,
-            "IPAM": {"Driver": "default", "Options": None, "Config": [shown] if shown else []},
-            "Internal": network.internal,
-            "Attachable": False,
-            "Ingress": False,
-            "ConfigFrom": {"Network": ""},
-            "ConfigOnly": False,
-            "Containers": containers,
-            "Options": {**network.options, **bridge},
-            "Labels": network.labels,
-        }
+        return inspect.document(network, rows.endpoints(self._store, network.name))
+
+    def reload(self, references: builtins.list[str] | None = None) -> builtins.list[str]:
+        """Make bridges and rules again from the rows, for the networks named or all; the names of those whose
+        containers run. Running containers are joined to what was made anew."""
+        from . import reload
+
+        chosen = [self.get(reference) for reference in references] if references else self.list()
+        return reload.reload(self._store, self._root, chosen)
 
     def reserve(
         self,
@@ -148,6 +138,7 @@ class Networks:
         """Take away the bridges and rules of networks that no container is on; they are made again when
         needed. For clearing up: the end of an engine's data root, `prune`, tests."""
         from .claim import HostLock, give_up
+        from .clear import clear_locked
         from .netlink import Netlink
 
         try:
@@ -156,6 +147,7 @@ class Networks:
                 for network in rows.every(self._store):
                     if network.bridge and network.name not in used:
                         give_up(host, network, self._root)
+                clear_locked(self._store, self._root)
         except OSError as error:
             raise EngineError(f"network teardown: {error.strerror or error}") from error
 

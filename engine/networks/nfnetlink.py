@@ -1,5 +1,5 @@
 """What every start asks of nf_tables, said to the kernel directly: is the table there, an element more or less
-in a map.
+in a set or map, which chains of others judge what is forwarded.
 
 libnftables takes 2 to 3 ms for its first command in a freshly forked process, one message 0.1 ms. Whole rule sets
 are for `nftables.py`. Sources: linux/netfilter/nf_tables.h, nfnetlink.h; values of a concatenation are
@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 
+from ..record import Record
 from .netlink import attribute, attributes, nested
 
 TYPE_CHECKING = False
@@ -21,18 +22,44 @@ if TYPE_CHECKING:
 _NETLINK_NETFILTER = 12
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _SUBSYSTEM = 10
-_GETTABLE, _DELTABLE, _GETCHAIN, _NEWSETELEM, _DELSETELEM = 1, 2, 4, 12, 14
+_GETTABLE, _DELTABLE, _GETCHAIN, _GETRULE, _NEWSETELEM, _GETSETELEM, _DELSETELEM = 1, 2, 4, 7, 12, 13, 14
 _NFTA_TABLE_NAME = 1
-_NFTA_CHAIN_TABLE, _NFTA_CHAIN_NAME, _NFTA_CHAIN_POLICY = 1, 3, 5
+_NFTA_CHAIN_TABLE, _NFTA_CHAIN_NAME, _NFTA_CHAIN_HOOK, _NFTA_CHAIN_POLICY = 1, 3, 4, 5
+_NFTA_HOOK_HOOKNUM, _FORWARD_HOOK = 1, 2
+_NFTA_RULE_TABLE, _NFTA_RULE_CHAIN, _NFTA_RULE_HANDLE, _NFTA_RULE_EXPRESSIONS, _NFTA_RULE_USERDATA = 1, 2, 3, 4, 7
+_NFTA_EXPR_NAME, _NFTA_EXPR_DATA = 1, 2
+_NFTA_IMMEDIATE_DATA, _NFTA_DATA_VERDICT, _NFTA_VERDICT_CODE, _NFTA_VERDICT_CHAIN = 2, 2, 1, 2
 _NFTA_SET_ELEM_LIST_TABLE, _NFTA_SET_ELEM_LIST_SET, _NFTA_SET_ELEM_LIST_ELEMENTS = 1, 2, 3
 _NFTA_LIST_ELEM, _NFTA_SET_ELEM_KEY, _NFTA_SET_ELEM_DATA, _NFTA_DATA_VALUE = 1, 1, 2, 1
-_NFPROTO_UNSPEC, _NFPROTO_INET, _NFPROTO_IPV4 = 0, 1, 2
-_REQUEST, _ACK, _CREATE = 1, 4, 0x400
-_ERROR = 2
+_NFPROTO_UNSPEC, _NFPROTO_INET = 0, 1
+_REQUEST, _ACK, _CREATE, _DUMP = 1, 4, 0x400, 0x300
+_ERROR, _DONE = 2, 3
 _ANSWER_S = 10.0
 
-#: (map, key, value), the key and value as the kernel has them
+NF_DROP = 0
+FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
+
+#: (set or map, key, value or b"" in a set), the key and value as the kernel has them
 Element = tuple[str, bytes, bytes]
+
+
+class Chain(Record):
+    """A base chain at the forward hook; `policy` NF_DROP (0) or NF_ACCEPT (1)."""
+
+    family: str
+    table: str
+    name: str
+    policy: int = 1
+
+
+class Rule(Record):
+    """A rule, as far as it is looked at: `unconditional` when nothing is compared before its verdict: "drop", "accept",
+    "reject", "jump CHAIN", or "" for none. `body` is all of it, as the kernel tells it."""
+
+    handle: int
+    unconditional: bool
+    verdict: str
+    body: bytes
 
 
 def table_exists(name: str) -> bool:
@@ -44,19 +71,73 @@ def table_exists(name: str) -> bool:
     return kind != _ERROR
 
 
-def chain_policy(table: str, chain: str) -> int | None:
-    """The policy of a base chain of `table ip TABLE`, NF_DROP (0) or NF_ACCEPT (1); None when there is no such
-    chain, -1 when it has none."""
+def forward_chains() -> list[Chain]:
+    """All base chains at the forward hook, of every table that sees IP packets."""
+    found = []
+    for family, body in _dump(_GETCHAIN, _family(_NFPROTO_UNSPEC)):
+        values = dict(attributes(body))
+        if family not in FAMILIES or _NFTA_CHAIN_HOOK not in values:
+            continue
+        hook = dict(attributes(values[_NFTA_CHAIN_HOOK])).get(_NFTA_HOOK_HOOKNUM, b"")
+        if int.from_bytes(hook, "big") != _FORWARD_HOOK:
+            continue
+        found.append(
+            Chain(
+                family=FAMILIES[family],
+                table=_text(values.get(_NFTA_CHAIN_TABLE, b"")),
+                name=_text(values.get(_NFTA_CHAIN_NAME, b"")),
+                policy=int.from_bytes(values.get(_NFTA_CHAIN_POLICY, b"\1"), "big"),
+            )
+        )
+    return found
+
+
+def chain_rules(family: str, table: str, chain: str) -> list[Rule]:
+    """The rules of a chain in their order; none when there is no such chain."""
+    number = next(number for number, name in FAMILIES.items() if name == family)
+    asked = attribute(_NFTA_RULE_TABLE, _name(table)) + attribute(_NFTA_RULE_CHAIN, _name(chain))
+    try:
+        dumped = _dump(_GETRULE, _family(number) + asked)
+    except FileNotFoundError:
+        return []
+    found = []
+    for _, body in dumped:
+        values = dict(attributes(body))
+        # An older kernel sends the whole table.
+        if _text(values.get(_NFTA_RULE_CHAIN, b"")) == chain and _text(values.get(_NFTA_RULE_TABLE, b"")) == table:
+            unconditional, verdict = _judged(values.get(_NFTA_RULE_EXPRESSIONS, b""))
+            handle = int.from_bytes(values.get(_NFTA_RULE_HANDLE, b""), "big")
+            found.append(Rule(handle=handle, unconditional=unconditional, verdict=verdict, body=body))
+    return found
+
+
+def _judged(expressions: bytes) -> tuple[bool, str]:
+    """Whether a rule compares nothing, and its verdict."""
+    unconditional, verdict = True, ""
+    for _, element in attributes(expressions):
+        parts = dict(attributes(element))
+        name, data = _text(parts.get(_NFTA_EXPR_NAME, b"")), parts.get(_NFTA_EXPR_DATA, b"")
+        if name == "immediate":
+            value = dict(attributes(dict(attributes(data)).get(_NFTA_IMMEDIATE_DATA, b""))).get(_NFTA_DATA_VERDICT)
+            if value is not None:
+                said = dict(attributes(value))
+                code = struct.unpack(">i", said.get(_NFTA_VERDICT_CODE, bytes(4)))[0]
+                target = _text(said.get(_NFTA_VERDICT_CHAIN, b""))
+                verdict = f"jump {target}" if target else {0: "drop", 1: "accept"}.get(code, "")
+        elif name == "reject" or (name == "target" and b"REJECT" in data):
+            verdict = "reject"
+        elif name not in ("counter", "log"):
+            unconditional = False
+    return unconditional, verdict
+
+
+def has_element(table: str, element: Element) -> bool:
+    """Whether a set of `table inet TABLE` has the key; False when there is no such table too."""
     with _open() as door:
-        payload = _family(_NFPROTO_IPV4)
-        payload += attribute(_NFTA_CHAIN_TABLE, _name(table)) + attribute(_NFTA_CHAIN_NAME, _name(chain))
-        door.send(_message(_SUBSYSTEM << 8 | _GETCHAIN, _REQUEST, 1, payload))
-        answer = door.recv(1 << 14)
-    length, kind = struct.unpack_from("=IH", answer)
-    if kind == _ERROR:
-        return None
-    policy = dict(attributes(answer[20:length])).get(_NFTA_CHAIN_POLICY)
-    return int.from_bytes(policy, "big") if policy else -1
+        payload = _family(_NFPROTO_INET) + _element(table, (element[0], element[1], b""))
+        door.send(_message(_SUBSYSTEM << 8 | _GETSETELEM, _REQUEST, 1, payload))
+        kind: int = struct.unpack_from("=H", door.recv(1 << 14), 4)[0]
+    return kind != _ERROR
 
 
 def add_elements(table: str, elements: Sequence[Element]) -> None:
@@ -81,16 +162,34 @@ def delete_table(name: str) -> bool:
 
 def _element(table: str, element: Element) -> bytes:
     map_name, key, value = element
-    inner = nested(
-        _NFTA_LIST_ELEM,
-        nested(_NFTA_SET_ELEM_KEY, attribute(_NFTA_DATA_VALUE, key)),
-        nested(_NFTA_SET_ELEM_DATA, attribute(_NFTA_DATA_VALUE, value)),
-    )
+    parts = [nested(_NFTA_SET_ELEM_KEY, attribute(_NFTA_DATA_VALUE, key))]
+    if value:
+        parts.append(nested(_NFTA_SET_ELEM_DATA, attribute(_NFTA_DATA_VALUE, value)))
+    inner = nested(_NFTA_LIST_ELEM, *parts)
     return (
         attribute(_NFTA_SET_ELEM_LIST_TABLE, _name(table))
         + attribute(_NFTA_SET_ELEM_LIST_SET, _name(map_name))
         + nested(_NFTA_SET_ELEM_LIST_ELEMENTS, inner)
     )
+
+
+def _dump(kind: int, payload: bytes) -> list[tuple[int, bytes]]:
+    """Family and attributes of each answer. Raises OSError."""
+    found: list[tuple[int, bytes]] = []
+    with _open() as door:
+        door.send(_message(_SUBSYSTEM << 8 | kind, _REQUEST | _DUMP, 1, payload))
+        while True:
+            data = door.recv(1 << 18)
+            offset = 0
+            while offset + 16 <= len(data):
+                length, answer = struct.unpack_from("=IH", data, offset)
+                if answer == _DONE:
+                    return found
+                if answer == _ERROR:
+                    number = -int(struct.unpack_from("=i", data, offset + 16)[0])
+                    raise OSError(number, os.strerror(number).lower())
+                found.append((data[offset + 16], data[offset + 20 : offset + length]))
+                offset += length + (-length % 4)
 
 
 def _transact(requests: list[tuple[int, int, bytes]]) -> None:
@@ -134,6 +233,10 @@ def _message(kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
 
 def _family(family: int) -> bytes:
     return struct.pack(">BBH", family, 0, 0)
+
+
+def _text(value: bytes) -> str:
+    return os.fsdecode(value.rstrip(b"\0"))
 
 
 def _name(text: str) -> bytes:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 
 from ..errors import Conflict, EngineError, InUse, NetworkNotFound
-from . import rows
+from . import rows, rules
 from .claim import HostLock, give_up
 from .netlink import Netlink
+from .nfnetlink import table_exists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +33,21 @@ def remove(store: Store, root: str, network: Network) -> None:
                     f"has active endpoints ({names})",
                     hint=f"Stop them, or pydock network disconnect {network.name} {used[0][1]}.",
                 )
-            give_up(host, network, root)
+            if give_up(host, network, root) and network.driver == "bridge":
+                _forget_rules(store, root)
             with store.transaction() as tx:
                 if not tx.execute("DELETE FROM networks WHERE id = ?", (network.id,)).rowcount:
                     raise NetworkNotFound(f"network {network.name} not found")
                 tx.event("network", "destroy", network.id, {"name": network.name, "type": network.driver})
     except OSError as error:
         raise EngineError(f"network {network.name}: {error.strerror or error}") from error
+
+
+def _forget_rules(store: Store, root: str) -> None:
+    """Another network may be given the same names and numbers one day."""
+    table = rules.table_name(root)
+    if table_exists(table):
+        rules.rebuild(table, [endpoint for _, endpoint in rows.every_endpoint(store)])
 
 
 def prune(store: Store, root: str, chosen: Callable[[Network], bool]) -> list[str]:

@@ -50,17 +50,19 @@ def find(store: Store, reference: str) -> Network:
     return matching[0]
 
 
-def save(tx: Transaction, network: Network, *, last: str = "") -> None:
-    """Write a network; `last`, the address given last, is kept in the row beside its own fields."""
-    document = json.dumps({**network.to_json(), "last": last})
+def save(tx: Transaction, network: Network, *, last: str = "", last6: str = "") -> None:
+    """Write a network; the addresses given last are kept in the row beside its own fields."""
+    document = json.dumps({**network.to_json(), "last": last, "last6": last6})
     tx.execute("UPDATE networks SET document = ? WHERE id = ?", (document, network.id))
 
 
-def last_address(tx: Transaction, network: Network) -> str:
+def last_addresses(tx: Transaction, network: Network) -> tuple[str, str]:
+    """Of IPv4 and of IPv6. Raises NetworkNotFound."""
     row = tx.execute("SELECT document FROM networks WHERE id = ?", (network.id,)).fetchone()
     if row is None:
         raise NetworkNotFound(f"network {network.name} not found", hint=_HINT)
-    return str(json.loads(row[0]).get("last", ""))
+    document = json.loads(row[0])
+    return str(document.get("last", "")), str(document.get("last6", ""))
 
 
 def endpoints(store: Store, network: str) -> list[tuple[str, str, Endpoint]]:
@@ -71,6 +73,16 @@ def endpoints(store: Store, network: str) -> list[tuple[str, str, Endpoint]]:
         (network,),
     )
     return [(row[0], row[1] or row[0][:12], endpoint(row[2])) for row in found]
+
+
+def every_endpoint(store: Store) -> list[tuple[str, Endpoint]]:
+    """Id and place of each container that has one, in all networks."""
+    found = store.query("SELECT container_id, document FROM endpoints ORDER BY rowid")
+    return [(row[0], endpoint(row[1])) for row in found]
+
+
+def endpoint_count(store: Store) -> int:
+    return int(store.query("SELECT count(*) FROM endpoints")[0][0])
 
 
 def of_container(store: Store, container_id: str) -> tuple[Endpoint, ...]:
@@ -93,7 +105,7 @@ def release(tx: Transaction, container_id: str, network: str = "") -> None:
     tx.execute(f"DELETE FROM endpoints WHERE {where}", tuple(arguments))
     for (document,) in found:
         left = endpoint(document)
-        told = {"container": container_id, "name": left.network, "type": "bridge"}
+        told = {"container": container_id, "name": left.network, "type": left.driver}
         tx.event("network", "disconnect", left.network_id, told)
 
 
@@ -102,7 +114,7 @@ def write_endpoint(tx: Transaction, container_id: str, place: Endpoint) -> None:
     tx.execute(
         "INSERT INTO endpoints (container_id, network, address, document) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (container_id, network) DO UPDATE SET address = excluded.address, document = excluded.document",
-        (container_id, place.network, place.address, json.dumps(place.to_json())),
+        (container_id, place.network, place.address or place.address6, json.dumps(place.to_json())),
     )
 
 

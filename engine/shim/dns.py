@@ -120,7 +120,11 @@ class NameService:
     def _answer(self, query: Query, data: bytes, room_bytes: int, reply: Reply, *, stream: bool) -> None:
         addresses = self._names.addresses(query.name)
         if addresses is not None:
-            records = [(message.A, packed) for packed in addresses] if query.kind in (message.A, message.ANY) else []
+            records = [
+                (kind, packed)
+                for packed in addresses
+                if query.kind in (kind := message.A if len(packed) == 4 else message.AAAA, message.ANY)
+            ]
             reply(query.answer(message.NO_ERROR, records, room_bytes))
             return
         if query.kind == message.PTR and (address := message.reversed_address(query.name)):

@@ -5,6 +5,7 @@ A question is read strictly; anything else in a message that comes from the cont
 
 from __future__ import annotations
 
+import socket
 import struct
 
 A, PTR, AAAA, ANY = 1, 12, 28, 255
@@ -90,7 +91,12 @@ def wire_name(name: str) -> bytes:
 
 
 def reversed_address(name: str) -> str:
-    """The IPv4 address that a name below in-addr.arpa asks about, "" for another name."""
+    """The address that a name below in-addr.arpa or ip6.arpa asks about, "" for another name."""
+    if name.endswith(".ip6.arpa"):
+        digits = name.removesuffix(".ip6.arpa").split(".")
+        if len(digits) != 32 or not all(len(digit) == 1 and digit in "0123456789abcdef" for digit in digits):
+            return ""
+        return socket.inet_ntop(socket.AF_INET6, bytes.fromhex("".join(reversed(digits))))
     if not name.endswith(".in-addr.arpa"):
         return ""
     parts = name.removesuffix(".in-addr.arpa").split(".")

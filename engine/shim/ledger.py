@@ -58,6 +58,17 @@ class Ledger:
         """Append events that change nothing in the row."""
         self.change(lambda row: row, *events)
 
+    def append(self, kind: str, action: str, actor: str, attributes: dict[str, str]) -> None:
+        """Append an event of something else than the container."""
+        store = Store(self._paths.database, self._paths.doorbells)
+        try:
+            with store.transaction() as tx:
+                tx.event(kind, action, actor, attributes)
+        except EngineError as error:
+            self.complain(error.message)
+        finally:
+            store.close()
+
     def remove(self, *events: Told) -> None:
         """Delete the row, with these events and `destroy`, and the container's anonymous volumes."""
         store = Store(self._paths.database, self._paths.doorbells)

@@ -20,6 +20,7 @@ from runtime.errors import RuntimeFault
 from .. import unix
 from ..containers import files
 from ..errors import EngineError
+from ..networks import clear
 from ..paths import Paths
 from ..phases import Phases
 from . import answers, frames
@@ -71,6 +72,7 @@ class Supervisor:
         self._service = Service(self)
         self._watches: Watches | None = None
         self._log: LogWriter | None = None
+        self._lock = -1
         self._pidfd = -1
         self._restarts = Restarts()
         self._started_s = 0.0
@@ -80,8 +82,8 @@ class Supervisor:
 
     def run(self, connection: socket.socket) -> None:
         """Start, tell the starter, and serve to the end."""
-        lock = os.open(self.paths.shim_lock(self.plan.container_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        self._lock = os.open(self.paths.shim_lock(self.plan.container_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         unix.bind(listener, self.paths.shim_socket(self.plan.container_id))
         listener.listen(64)
@@ -91,12 +93,15 @@ class Supervisor:
         except (EngineError, RuntimeFault, OSError) as error:
             self._undo_start(error)
             answers.send_failure(connection, answers.as_start_failure(error))
+            connection.close()
+            self._clear_rules()
             return
         self._service.listen(listener)
         self._welcome(Client(self.loop, connection))
         self.loop.run(lambda: self._done)
         self._service.flush(FLUSH_S)
         self._clear()
+        self._clear_rules()
 
     def _start(self, phases: Phases) -> None:
         plan = self.plan
@@ -351,3 +356,13 @@ class Supervisor:
             os.unlink(self.paths.shim_socket(self.plan.container_id))
         except FileNotFoundError:
             pass
+
+    def _clear_rules(self) -> None:
+        """Nothing of the container is left but this process: the next start need not wait for it."""
+        os.close(self._lock)
+        if not (self.plan.endpoints or self.endpoints.current):
+            return
+        try:
+            clear.linger(self.paths)
+        except (EngineError, OSError) as error:
+            self.ledger.complain(f"network: {error}")

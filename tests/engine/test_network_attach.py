@@ -271,7 +271,7 @@ def test_the_hosts_loopback_is_closed_to_containers(net: Net, host: Place) -> No
         subprocess.run(["nsenter", "-t", str(one.pid), "-n", "sh", "-ec", attack], check=True)
         assert one.ask("127.0.0.1", secret_port, timeout_s=0.7) == "TimeoutError"
         # The packets came as far as the guard, and no further.
-        dropped = run(f"list chain inet {endpoint.bridge} guard")
+        dropped = run(f"list chain inet {endpoint.table} guard")
         assert "counter packets 0 " not in dropped
         secret.settimeout(0.1)
         with pytest.raises(TimeoutError):
@@ -299,7 +299,7 @@ def test_detaching_cuts_at_once_and_leaves_nothing(net: Net, host: Place) -> Non
     network.detach(one.id, endpoint)
     with IPRoute() as route:
         assert not list(route.link_lookup(ifname=links.veth_name(one.id, "bridge")))
-    assert str(number) not in run(f"list table inet {endpoint.bridge}")
+    assert str(number) not in run(f"list table inet {endpoint.table}")
     network.detach(one.id, endpoint)
 
 
@@ -309,7 +309,7 @@ def test_a_container_that_ended_leaves_nothing(net: Net) -> None:
     network.detach(one.id, endpoint)
     net.networks.release(one.id)
     net.networks.teardown()
-    assert not table_exists(endpoint.bridge)
+    assert not table_exists(endpoint.table)
     with IPRoute() as route:
         assert not list(route.link_lookup(ifname=endpoint.bridge))
 
@@ -329,7 +329,7 @@ def test_a_quick_restart_takes_the_same_place(net: Net, host: Place) -> None:
 def test_what_was_deleted_by_hand_is_made_again(net: Net, host: Place) -> None:
     number = free_port()
     one, endpoint = net.container("one")
-    rules.remove(endpoint.bridge)
+    rules.remove(endpoint.table)
     with IPRoute() as route:
         route.link("del", ifname=endpoint.bridge)
     two, _ = net.container("two", PortMapping(container_port=80, host_port=number))
@@ -390,7 +390,8 @@ def test_forty_containers_by_four_hands_leave_nothing(net: Net) -> None:
     assert len(set(addresses)) == 40
     assert net.store.query("SELECT count(*) FROM endpoints") == [(0,)]
     bridge = net.networks.get("bridge").bridge
-    assert "elements" not in run(f"list table inet {bridge}")
+    for name in ("anywhere4", "anywhere6", "addressed4"):
+        assert "elements" not in run(f"list map inet {rules.table_name(net.paths.root)} {name}")
 
     def ports() -> list[str]:
         with IPRoute() as route:

@@ -19,9 +19,10 @@ from pyroute2 import IPRoute  # type: ignore[import-untyped]
 from engine.engine import Engine
 from engine.errors import Conflict, EngineError, InUse, InvalidRequest, NameInUse, NetworkNotFound
 from engine.models import Container, CreateRequest, ExecRequest, Network, NetworkAttachment, PortMapping
-from engine.networks import links
+from engine.networks import links, rules
 from engine.networks.namespace import InNetwork
 from engine.networks.nfnetlink import table_exists
+from engine.networks.nftables import run
 from engine.networks.reserve import reserve
 from tests.support.engine import wait_until
 
@@ -57,7 +58,8 @@ def make(engine: Engine, pydock: EngineRoot) -> Iterator[Make]:
         if network.name in {other.name for other in engine.networks.list()}:
             engine.networks.remove(network.name)
         assert not interface(network.bridge)
-        assert not table_exists(network.bridge)
+        table = rules.table_name(engine.paths.root)
+        assert not table_exists(table) or network.bridge not in run(f"list table inet {table}")
 
 
 def start(engine: Engine, image: str, name: str, *networks: str | NetworkAttachment, **options: Any) -> Container:

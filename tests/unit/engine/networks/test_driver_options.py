@@ -21,7 +21,7 @@ def test_what_is_left_out_is_as_docker_has_it() -> None:
 
 def test_values() -> None:
     given = {options.ICC: "false", options.MASQUERADE: "0", options.MTU: "1400", options.HOST_BINDING: "127.0.0.1"}
-    options.check(given)
+    options.check("bridge", given)
     one = network(**given)
     assert (options.isolated(one), options.masquerade(one), options.mtu(one)) == (True, False, 1400)
     assert options.host_binding(one) == "127.0.0.1"
@@ -41,7 +41,7 @@ def test_values() -> None:
 )
 def test_what_does_not_fit_is_refused(key: str, value: str) -> None:
     with pytest.raises(InvalidRequest):
-        options.check({key: value})
+        options.check("bridge", {key: value})
 
 
 def test_a_range_is_used_up_and_begins_again() -> None:

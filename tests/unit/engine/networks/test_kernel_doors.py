@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -47,16 +48,14 @@ def endpoint(*ports: PortMapping, **changes: Any) -> Endpoint:
 
 
 def table() -> str:
-    return subprocess.run(
-        ["nft", "list", "table", "inet", "br-test"], capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run(["nft", "list", "table", "inet", "pydock"], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_bridge_as_pyroute2_sees_it() -> None:
     def story() -> None:
         with Netlink() as host, IPRoute() as route:
-            index = links.add_bridge(host, "br-test", "10.1.0.1", 24, "pydock someone")
-            assert links.add_bridge(host, "br-test", "10.1.0.1", 24, "pydock someone") == index
+            index = links.add_bridge(host, "br-test", (("10.1.0.1", 24),), "pydock someone")
+            assert links.add_bridge(host, "br-test", (("10.1.0.1", 24),), "pydock someone") == index
             link = route.link("get", index=index)[0]
             assert link.get_attr("IFLA_IFALIAS") == "pydock someone"
             assert link.get_attr("IFLA_ADDRESS") == "02:42:0a:01:00:01"
@@ -125,11 +124,11 @@ def test_ports_in_the_maps_as_nft_sees_them() -> None:
         assert "tcp . 8080 : 10.1.0.3 . 80" in table()
         rules.withdraw(endpoint(*ports))
         rules.withdraw(endpoint(*ports))
-        assert "elements" not in table()
-        rules.remove("br-test")
-        rules.remove("br-test")
+        assert not [line for line in table().splitlines() if "10.1.0.2 ." in line]
+        rules.remove("pydock")
+        rules.remove("pydock")
         rules.withdraw(endpoint(*ports))
-        assert not nfnetlink.table_exists("br-test")
+        assert not nfnetlink.table_exists("pydock")
 
     apart(story)
 
@@ -144,8 +143,8 @@ def test_many_starts_at_once_make_one_table() -> None:
             return rules.ensure(endpoint())
 
         with ThreadPoolExecutor(6) as pool:
-            made = list(pool.map(start, range(6)))
-        assert made.count(True) == 1
+            assert any(pool.map(start, range(6)))
+        assert not rules.ensure(endpoint())
         assert table().count("chain forward") == 1
 
     apart(story)
@@ -155,8 +154,8 @@ def test_an_internal_network_has_no_way_out() -> None:
     def story() -> None:
         rules.ensure(endpoint(internal=True))
         shown = table()
-        assert 'oifname != "br-test" masquerade' not in shown
-        assert 'iifname "br-test" counter packets 0 bytes 0 drop' in shown
+        assert re.search(r'set inner \{\s+type ifname\s+elements = \{ "br-test" \}', shown)
+        assert re.search(r"set masked4 \{\s+type ipv4_addr\s+flags interval\s+\}", shown)
 
     apart(story)
 
@@ -176,7 +175,7 @@ def test_the_nft_program_does_where_the_library_is_missing(monkeypatch: pytest.M
     def story() -> None:
         monkeypatch.setattr(nftables, "load", lambda: False)
         assert rules.ensure(endpoint())
-        assert "# handle" in nftables.run("list chain inet br-test forward", handles=True)
+        assert "# handle" in nftables.run("list chain inet pydock forward", handles=True)
         with pytest.raises(nftables.NftError, match="syntax error"):
             nftables.run("nonsense\n")
 
