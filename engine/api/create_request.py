@@ -87,7 +87,7 @@ def read_create(body: dict[str, Any], *, name: str, platform: str, inherited: tu
         resources=read_resources(host),
         restart=read_restart(host),
         stop_signal=config.text("StopSignal"),
-        stop_timeout_s=config.number("StopTimeout") if config.has("StopTimeout") else None,
+        stop_timeout_s=config.number("StopTimeout") if config.value("StopTimeout") is not None else None,
         log_driver=host.fields("LogConfig").text("Type") or "json-file",
         log_options=host.fields("LogConfig").pairs("Config"),
         platform=platform,

@@ -58,6 +58,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Groups",
         (
             ("container", "", "Manage containers"),
+            ("context", "", "Name other engines and choose one"),
             ("image", "", "Manage images"),
             ("network", "", "Manage networks"),
             ("system", "", "Manage pydock"),
@@ -111,6 +112,17 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "history": ("image", "history"),
         "inspect": ("inspect", "image inspect"),
         "toolbox": ("pull", "image toolbox"),
+    },
+    "context": {
+        "create": ("contexts", "context create"),
+        "inspect": ("contexts", "context inspect"),
+        "list": ("contexts", "context ls"),
+        "ls": ("contexts", "context ls"),
+        "remove": ("contexts", "context rm"),
+        "rm": ("contexts", "context rm"),
+        "show": ("contexts", "context show"),
+        "update": ("contexts", "context update"),
+        "use": ("contexts", "context use"),
     },
     "network": {
         "ls": ("network", "network ls"),

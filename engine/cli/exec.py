@@ -47,7 +47,8 @@ def execute(context: Context, options: Parsed) -> int:
         return 0
     with session:
         # unlike docker's, our client passes signals on: ctrl-C must not leave the command behind
-        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=session.signal, patience=2).join()
+        signaller = session.signal if session.takes_signals else None
+        outcome = stream.Stream(session, stdin=stdin, detach=keys, signaller=signaller, patience=2).join()
     return exec_exit_code(name, outcome)
 
 

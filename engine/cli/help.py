@@ -10,6 +10,10 @@ WIDTH = 100
 GLOBAL_OPTIONS = (
     ("    --root PATH", "Where images and containers are kept (PYDOCK_ROOT; /var/lib/pydock)"),
     ("    --run-root PATH", "Where sockets and locks are kept (PYDOCK_RUN_ROOT; /run/pydock)"),
+    ("-H, --host ADDRESS", "Another engine: unix:///PATH, tcp://HOST:PORT (PYDOCK_HOST, DOCKER_HOST)"),
+    ("-c, --context NAME", "Another engine by its name: pydock context ls (PYDOCK_CONTEXT)"),
+    ("    --tlsverify", "Talk TLS to it and check who it is; --tls: do not check (DOCKER_TLS_VERIFY)"),
+    ("    --tlscacert, --tlscert, --tlskey FILE", "Its authority; our certificate and key (DOCKER_CERT_PATH)"),
     ("-D, --debug", "Show the traceback of an unexpected error (PYDOCK_DEBUG=1)"),
     ("-v, --version", "Print the version and leave"),
     ("    --help", "Print this page"),
@@ -20,7 +24,7 @@ def command_page(command: Command) -> str:
     """The page of `pydock COMMAND --help`."""
     parts = [f"Usage:  {usage(command)}", "", command.summary]
     if command.description:
-        parts += ["", command.description.strip()]
+        parts += ["", _flowed(command.description.strip())]
     if command.aliases:
         parts += ["", "Aliases:", "  " + ", ".join(f"pydock {alias}" for alias in command.aliases)]
     if command.options:
@@ -60,6 +64,21 @@ def group_page(group: str, summary: str, rows: list[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     lines = [f"  {name:<{width}}  {text}" for name, text in rows]
     return "\n".join([f"Usage:  pydock {group} COMMAND", "", summary, "", "Commands:", *lines]) + "\n"
+
+
+def _flowed(text: str) -> str:
+    """Paragraphs wrapped; lines that begin with a space (examples) as they are."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if line and not line.startswith(" "):
+            paragraph.append(line)
+            continue
+        if paragraph:
+            lines += _wrap(" ".join(paragraph), WIDTH)
+            paragraph = []
+        lines.append(line)
+    return "\n".join(lines).rstrip("\n")
 
 
 def _order(option: Option) -> str:

@@ -72,7 +72,15 @@ def _history(context: Context, options: Parsed) -> int:
             }
         )
     headings = {**{field: title for title, field in COLUMNS}, "CreatedAt": "CREATED AT"}
-    print_rows(rows, COLUMNS, headings, format=options.text("format"), quiet="ID" if options.flag("quiet") else "")
+    print_rows(
+        rows,
+        COLUMNS,
+        headings,
+        format=options.text("format"),
+        quiet="ID" if options.flag("quiet") else "",
+        drop=("COMMENT",),
+        whole=whole,
+    )
     return 0
 
 

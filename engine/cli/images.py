@@ -53,7 +53,15 @@ def images(context: Context, options: Parsed) -> int:
         columns = (*COLUMNS[:2], ("DIGEST", "Digest"), *COLUMNS[2:])
     if options.flag("quiet"):
         rows = list({row["ID"]: row for row in rows}.values())
-    print_rows(rows, columns, HEADINGS, format=options.text("format"), quiet="ID" if options.flag("quiet") else "")
+    print_rows(
+        rows,
+        columns,
+        HEADINGS,
+        format=options.text("format"),
+        quiet="ID" if options.flag("quiet") else "",
+        drop=("CREATED",),
+        whole=options.flag("no-trunc"),
+    )
     return 0
 
 

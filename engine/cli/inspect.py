@@ -57,13 +57,11 @@ def inspect(context: Context, options: Parsed, kinds: tuple[str, ...] = KINDS) -
 
 
 def _look_up(engine: Engine, name: str, kinds: tuple[str, ...], with_size: bool) -> dict[str, Any]:
-    from .volume import volume_json
-
     readers: dict[str, Callable[[str], dict[str, Any]]] = {
         "container": engine.containers.inspect,
         "image": engine.images.inspect,
         "network": engine.networks.inspect,
-        "volume": lambda name: volume_json(engine, name),
+        "volume": engine.volumes.inspect,
     }
     last: EngineError = NotFound(f"no such object: {name}")
     for kind in kinds:
@@ -79,10 +77,7 @@ def _look_up(engine: Engine, name: str, kinds: tuple[str, ...], with_size: bool)
             last = NotFound(error.message, hint=error.hint)
             continue
         if kind == "container" and with_size:
-            from .disk import tree_size
-
-            document["SizeRw"] = tree_size(f"{engine.paths.container(document['Id'])}/upper")
-            document["SizeRootFs"] = document["SizeRw"] + engine.images.get(document["Image"]).size
+            document["SizeRw"], document["SizeRootFs"] = engine.containers.sizes(document["Id"])
         return document
     raise last
 

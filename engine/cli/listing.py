@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from .table import table
+from .table import table, terminal_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,21 +21,30 @@ def print_rows(
     *,
     format: str = "",
     quiet: str = "",
+    drop: Sequence[str] = (),
+    whole: bool = False,
 ) -> None:
     """Print rows (field -> text).
 
     columns: (heading, field) of the table without a format. headings: the heading of every field, for
-    `--format "table …"`. quiet: the field to print alone, for `-q`.
+    `--format "table …"`. quiet: the field to print alone, for `-q`. drop: headings that a narrow terminal can do
+    without, the least missed first. whole: nothing is cut to the terminal's width.
     """
     out = sys.stdout.write
     if quiet and not format:
         out("".join(f"{row[quiet]}\n" for row in rows))
     elif format in ("", "table"):
-        out(table([title for title, _ in columns], [[str(row[field]) for _, field in columns] for row in rows]))
+        cells = [[str(row[field]) for _, field in columns] for row in rows]
+        out(table([title for title, _ in columns], cells, width=0 if whole else terminal_width(), drop=drop))
     elif format == "json":
         out("".join(json.dumps(dict(row), separators=(",", ":")) + "\n" for row in rows))
     else:
         out(_formatted(rows, headings, format))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose columns are not known beforehand."""
+    sys.stdout.write(table(headings, rows, width=terminal_width()))
 
 
 def _formatted(rows: Sequence[Row], headings: Mapping[str, str], format: str) -> str:

@@ -15,9 +15,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .context import Context
+    from .hosts import Asked
     from .options import Command
 
 VERSION = "0.1.0"
+_WITH_VALUE = (
+    *("--root", "--run-root", "-H", "--host", "-c", "--context", "-l", "--log-level"),
+    *("--tlscacert", "--tlscert", "--tlskey"),
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -37,7 +43,7 @@ def _run(words: list[str]) -> int:
     from .errors import UsageError
     from .suggest import closest
 
-    root, run_root, words = _global_options(words)
+    before, words = _global_options(words)
     if not words:
         sys.stdout.write(_overview())
         return 0
@@ -62,7 +68,7 @@ def _run(words: list[str]) -> int:
     else:
         meant = closest(word, (*PLAIN, *GROUPS))
         raise UsageError(f"unknown command: pydock {word}", suggestion=f"pydock {meant}" if meant else "", exit_code=1)
-    return _call(command, rest, root, run_root)
+    return _call(command, rest, before)
 
 
 def load(module: str, name: str) -> Command:
@@ -71,10 +77,9 @@ def load(module: str, name: str) -> Command:
     return commands[name]
 
 
-def _call(command: Command, words: list[str], root: str | None, run_root: str | None) -> int:
+def _call(command: Command, words: list[str], before: Before) -> int:
     from ..errors import EngineError
     from .border import complain
-    from .context import Context
     from .errors import UsageError
     from .options import parse
 
@@ -84,7 +89,7 @@ def _call(command: Command, words: list[str], root: str | None, run_root: str | 
 
         sys.stdout.write(command_page(command))
         return 0
-    context = Context(root, run_root)
+    context = before.context()
     try:
         return command.handler(context, parsed)
     except UsageError:
@@ -95,31 +100,62 @@ def _call(command: Command, words: list[str], root: str | None, run_root: str | 
         context.close()
 
 
-def _global_options(words: list[str]) -> tuple[str | None, str | None, list[str]]:
-    """Take the options before the command; returns (root, run root, what follows)."""
-    roots: dict[str, str] = {}
-    while words and words[0].startswith("-"):
+def _global_options(words: list[str]) -> tuple[Before, list[str]]:
+    """Take the options before the command; returns them and what follows."""
+    before = Before()
+    while words and words[0].startswith("-") and words[0] != "-":
         name, equals, value = words[0].partition("=")
         words = words[1:]
-        if name in ("--root", "--run-root"):
+        if not name.startswith("--") and len(name) > 2 and name[:2] in ("-H", "-c", "-l"):
+            name, equals, value = name[:2], "=", name[2:] + equals + value
+        if name in _WITH_VALUE:
             if not equals:
                 if not words:
                     from .errors import UsageError
 
                     raise UsageError(f"flag needs an argument: {name}")
                 value, words = words[0], words[1:]
-            roots[name] = value
+            before.take(name, value)
         elif name in ("-D", "--debug"):
             os.environ["PYDOCK_DEBUG"] = "1"
+        elif name in ("--tls", "--tlsverify"):
+            before.take(name, value or "true")
         elif name in ("-v", "--version"):
-            return None, None, ["version", "--short"]
+            return before, ["version", "--short"]
         elif name in ("-h", "--help"):
-            return None, None, ["help"]
+            return before, ["help", *words]
         else:
             from .errors import UsageError
+            from .suggest import closest
 
-            raise UsageError(f"unknown flag: {name}")
-    return roots.get("--root"), roots.get("--run-root"), words
+            meant = closest(name, (*_WITH_VALUE, "--debug", "--tls", "--tlsverify", "--version", "--help"))
+            raise UsageError(f"unknown flag: {name}", suggestion=meant)
+    return before, words
+
+
+class Before:
+    """The options before the command: the roots of this machine's engine, or which other engine is meant."""
+
+    def __init__(self) -> None:
+        self.root: str | None = None
+        self.run_root: str | None = None
+        self.asked: Asked | None = None
+
+    def take(self, name: str, value: str) -> None:
+        if name == "--root":
+            self.root = value
+        elif name == "--run-root":
+            self.run_root = value
+        elif name not in ("-l", "--log-level"):
+            from .hosts import Asked
+
+            self.asked = self.asked or Asked()
+            self.asked.take(name.lstrip("-"), value)
+
+    def context(self) -> Context:
+        from .context import Context
+
+        return Context(self.root, self.run_root, self.asked)
 
 
 def _help(words: list[str]) -> int:

@@ -62,6 +62,9 @@ def many(names: str, metavar: str, help: str) -> Option:
     return Option(names, "many", help, metavar, ())
 
 
+_JSON = flag("--json", "The same as --format json")
+
+
 class Command:
     """A command: what `pydock help` says of it, its options, and the function that does it."""
 
@@ -98,7 +101,8 @@ class Command:
         self.arguments = arguments
         self.summary = summary
         self.handler = handler
-        self.options = tuple(options)
+        names = {option.name for option in options}
+        self.options = (*options, _JSON) if "format" in names and "json" not in names else tuple(options)
         self.minimum = minimum
         self.maximum = maximum
         self.interspersed = interspersed
@@ -149,6 +153,8 @@ class Parsed:
                 raise _bad_value(self.command.name, option, text, "not a whole number") from None
         elif text in _TRUE:
             self._values[option.name] = True
+            if option is _JSON:
+                self._values["format"] = "json"
         elif text in _FALSE:
             self._values[option.name] = False
         else:

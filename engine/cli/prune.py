@@ -6,7 +6,6 @@ import sys
 
 from ..errors import EngineError
 from .border import refusal
-from .disk import tree_size
 from .filters import matches_labels, parse_filters
 from .options import Command, flag, many
 from .units import decimal_size, parse_time
@@ -31,7 +30,7 @@ def prune_containers(context: Context, options: Parsed) -> int:
             continue
         if until_ns and container.created_ns >= until_ns:
             continue
-        size = tree_size(f"{engine.paths.container(container.id)}/upper")
+        size = engine.containers.sizes(container.id)[0]
         try:
             engine.containers.remove(container.id)
         except EngineError as error:

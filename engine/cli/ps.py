@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from .errors import UsageError
@@ -68,12 +67,16 @@ def ps(context: Context, options: Parsed) -> int:
     limited = last is not None and last >= 0
     everything = options.flag("all") or limited or bool(filters.keys() & {"status", "exited"})
     engine = context.engine
-    containers = engine.containers.list(all=everything)
-    if filters:
-        containers = filtered(engine, containers, filters)
+    with_size = options.flag("size") or ".Size" in options.text("format")
+    if context.remote is not None:
+        # what health and exit codes it filters by is not in its answer
+        containers = context.remote.containers.list(all=everything, filters=filters, sizes=with_size)
+    else:
+        containers = engine.containers.list(all=everything)
+        if filters:
+            containers = filtered(engine, containers, filters)
     if limited:
         containers = containers[:last]
-    with_size = options.flag("size") or ".Size" in options.text("format")
     rows = [_row(engine, container, options.flag("no-trunc"), with_size) for container in containers]
     columns = (*COLUMNS, ("SIZE", "Size")) if options.flag("size") else COLUMNS
     print_rows(
@@ -82,6 +85,8 @@ def ps(context: Context, options: Parsed) -> int:
         HEADINGS,
         format=options.text("format"),
         quiet="ID" if options.flag("quiet") else "",
+        drop=("COMMAND", "CREATED", "SIZE"),
+        whole=options.flag("no-trunc"),
     )
     return 0
 
@@ -106,20 +111,14 @@ def _row(engine: Engine, container: Container, whole: bool, with_size: bool) -> 
         "RunningFor": f"{human_duration(now_ns - container.created_ns)} ago",
         "Size": _size(engine, container) if with_size else "",
         "State": container.state,
-        "Status": status_text(container, now_ns),
+        "Status": getattr(container, "told_status", "") or status_text(container, now_ns),
     }
 
 
 def _size(engine: Engine, container: Container) -> str:
-    from ..errors import ImageNotFound
-    from .disk import tree_size
     from .units import decimal_size
 
-    written = tree_size(os.path.join(engine.paths.container(container.id), "upper"))
-    try:
-        virtual = written + engine.images.get(container.image_id).size
-    except ImageNotFound:
-        return decimal_size(written)
+    written, virtual = getattr(container, "told_sizes", ()) or engine.containers.sizes(container.id)
     return f"{decimal_size(written)} (virtual {decimal_size(virtual)})"
 
 

@@ -23,7 +23,7 @@ def serve(context: Context, options: Parsed) -> int:
     addresses = [_address(host) for host in options.many("host")]
     tls = _tls(options)
     default = Address(f"unix://{context.paths.run_root}/pydock.sock")
-    engine = context.engine
+    engine = context.here  # DOCKER_HOST may well name the very socket that is to be served
     from ..api import server
 
     server.serve(engine, addresses, _ready, default=default, group=options.text("group"), tls=tls)

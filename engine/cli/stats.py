@@ -40,7 +40,11 @@ HOME, CLEAR_BELOW, CLEAR_LINE = "\x1b[H", "\x1b[J", "\x1b[K"
 def stats(context: Context, options: Parsed) -> int:
     engine = context.engine
     if options.flag("no-stream"):
-        _print(_rows(engine, options, {}), options)
+        seen: dict[str, Sample] = {}
+        if context.remote is not None:  # there is no history over there: two readings make a rate
+            _rows(engine, options, seen)
+            time.sleep(INTERVAL_S)
+        _print(_rows(engine, options, seen), options)
         return 0
     live = sys.stdout.isatty() and not options.text("format").startswith("json")
     # what was last read of each container: the next reading is a rate over the time in between

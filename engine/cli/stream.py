@@ -150,7 +150,10 @@ class Stream:
         if self._matcher is not None:
             data, left = self._matcher.feed(data)
         self._send(data)
-        return Outcome(DETACHED) if left else None
+        if left:
+            self._session.detach()
+            return Outcome(DETACHED)
+        return None
 
     def _send(self, data: bytes) -> None:
         if not data:

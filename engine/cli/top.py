@@ -1,14 +1,17 @@
-"""`pydock top`: the processes of a container, with the host's process ids."""
+"""`pydock top`: the processes of a container, with the host's process ids, through ps where it is asked for more."""
 
 from __future__ import annotations
 
 import time
 
+from ..errors import InvalidRequest
+from .listing import print_table
 from .options import Command
-from .table import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..models import Process
     from .context import Context
     from .options import Parsed
@@ -17,9 +20,32 @@ COLUMNS = ("UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD")
 
 
 def top(context: Context, options: Parsed) -> int:
-    processes = context.engine.containers.top(options.arguments[0])
-    print(table(COLUMNS, [cells(process) for process in processes]), end="")
+    name, *arguments = options.arguments
+    if context.remote is not None:
+        titles, rows = context.remote.containers.top_table(name, tuple(arguments))
+    else:
+        titles, rows = ps_table(context.engine.containers.top(name), arguments)
+    print_table(titles, rows)
     return 0
+
+
+def ps_table(processes: Sequence[Process], arguments: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The titles and rows of ps with these options, of these processes alone. Raises `InvalidRequest` with the words
+    of ps."""
+    if list(arguments) in ([], ["-ef"]):
+        return list(COLUMNS), [list(cells(process)) for process in processes]
+    import subprocess
+
+    done = subprocess.run(["ps", *arguments], capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise InvalidRequest(f"ps: {' '.join(done.stderr.split())}")
+    lines = done.stdout.splitlines()
+    titles = lines[0].split() if lines else []
+    if "PID" not in titles:
+        raise InvalidRequest("Couldn't find PID field in ps output", hint="Add pid to the columns that you ask ps for.")
+    place, pids = titles.index("PID"), {str(process.pid) for process in processes}
+    rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
+    return titles, [row for row in rows if len(row) > place and row[place] in pids]
 
 
 def cells(process: Process) -> tuple[str, ...]:
@@ -46,11 +72,11 @@ def _started(started_ns: int) -> str:
 COMMANDS = {
     "top": Command(
         "top",
-        "CONTAINER",
+        "CONTAINER [ps OPTIONS]",
         "Display the running processes of a container",
         top,
         minimum=1,
-        maximum=1,
+        interspersed=False,
         aliases=("container top",),
     )
 }

@@ -7,13 +7,9 @@ from .filters import matches_labels, parse_filters
 from .lifecycle import for_each
 from .listing import labels_text, print_rows
 from .options import Command, flag, many, text
-from .units import rfc3339
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ..engine import Engine
     from .context import Context
     from .options import Parsed
 
@@ -26,20 +22,6 @@ HEADINGS = {
     "Name": "VOLUME NAME",
     "Scope": "SCOPE",
 }
-
-
-def volume_json(engine: Engine, name: str) -> dict[str, Any]:
-    """docker's shape of a volume."""
-    volume = engine.volumes.get(name)
-    return {
-        "CreatedAt": rfc3339(volume.created_ns),
-        "Driver": "local",
-        "Labels": dict(volume.labels) or None,
-        "Mountpoint": volume.path,
-        "Name": volume.name,
-        "Options": None,
-        "Scope": "local",
-    }
 
 
 def _create(context: Context, options: Parsed) -> int:

@@ -80,6 +80,17 @@ class Containers:
             image = None
         return inspect.document(container, rows.request(self._store, container.id), image, self._paths)
 
+    def sizes(self, reference: str) -> tuple[int, int]:
+        """Bytes that it wrote, and with those of its image."""
+        from ..disk import tree_size
+
+        container = self.get(reference)
+        written = tree_size(f"{self._paths.container(container.id)}/upper")
+        try:
+            return written, written + self._images.get(container.image_id).size
+        except ImageNotFound:
+            return written, written
+
     def create(self, request: CreateRequest, on_phase: Callable[[Phase], None] | None = None) -> Container:
         """Make a container; its image must be here (`ImageNotFound`)."""
         from . import create

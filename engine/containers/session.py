@@ -38,6 +38,8 @@ class Session:
     An `exit` frame carries the code; a `closed` frame alone means that the shim went away without telling one.
     """
 
+    takes_signals = True  # an exec over another engine's API does not
+
     def __init__(self, connection: socket.socket, *, tty: bool = False, exec_id: str = "") -> None:
         self.tty = tty
         self.exec_id = exec_id

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from ...bundle.validate import signal_number
@@ -120,16 +119,5 @@ async def top(call: Call) -> Answer:
 
 
 def _top(engine: Engine, reference: str, arguments: str) -> dict[str, Any]:
-    processes = engine.containers.top(reference)
-    if arguments in ("", "-ef"):
-        return {"Titles": list(columns.COLUMNS), "Processes": [list(columns.cells(item)) for item in processes]}
-    done = subprocess.run(["ps", *arguments.split()], capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode:
-        raise ApiError(400, f"ps: {' '.join(done.stderr.split())}")
-    lines = done.stdout.splitlines()
-    titles = lines[0].split() if lines else []
-    if "PID" not in titles:
-        raise ApiError(400, "Couldn't find PID field in ps output")
-    place, pids = titles.index("PID"), {str(item.pid) for item in processes}
-    rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
-    return {"Titles": titles, "Processes": [row for row in rows if len(row) > place and row[place] in pids]}
+    titles, rows = columns.ps_table(engine.containers.top(reference), arguments.split())
+    return {"Titles": titles, "Processes": rows}

@@ -1,0 +1,140 @@
+"""Images of another engine, with the face of `images.images.Images`."""
+
+from __future__ import annotations
+
+from ..errors import Cancelled, HostUnfit
+from ..models import PullProgress, Removed
+from .api import only_here, progress, quoted
+from .models import image as read_image
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from ..images.auth import Credentials
+    from ..models import Image, LayerStatus
+    from .api import Api
+
+_STATUS: dict[str, LayerStatus] = {
+    "Pulling fs layer": "waiting",
+    "Waiting": "waiting",
+    "Downloading": "downloading",
+    "Retrying": "retrying",
+    "Verifying Checksum": "verifying",
+    "Download complete": "downloaded",
+    "Extracting": "unpacking",
+    "Pull complete": "done",
+    "Already exists": "exists",
+}
+
+
+class RemoteImages:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        raise only_here(name)
+
+    def list(self) -> list[Image]:
+        """Every image there, newest first."""
+        found = [read_image(row) for row in self._api.json("GET", "/images/json") or ()]
+        return sorted(found, key=_newest_first)
+
+    def get(self, ref: str) -> Image:
+        return read_image(self.inspect(ref))
+
+    def inspect(self, ref: str) -> dict[str, Any]:
+        document: dict[str, Any] = self._api.json("GET", f"/images/{_path(ref)}/json")
+        return document
+
+    def history(self, ref: str) -> builtins.list[dict[str, Any]]:
+        rows: builtins.list[dict[str, Any]] = self._api.json("GET", f"/images/{_path(ref)}/history")
+        return rows
+
+    def pull(
+        self,
+        ref: str,
+        *,
+        platform: str = "",
+        on_progress: Callable[[PullProgress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        credentials: Credentials | None = None,
+    ) -> Image:
+        """The other engine pulls, with the credentials that this machine has for the registry."""
+        name, tag = _split(ref)
+        response = self._api.open(
+            "POST",
+            "/images/create",
+            {"fromImage": name, "tag": tag, "platform": platform},
+            headers={"X-Registry-Auth": registry_auth(ref, credentials)},
+        )
+        for line in progress(response):
+            if cancelled is not None and cancelled():
+                response.close()
+                raise Cancelled(f"the pull of {ref} was ended")
+            if on_progress is not None:
+                for report in _reports(line):
+                    on_progress(report)
+        return self.get(ref)
+
+    def toolbox(self, ref: str = "toolbox:latest", *, on_progress: object = None) -> Image:
+        raise HostUnfit(
+            "the toolbox is made of the files of the machine that the engine runs on",
+            hint="Run pydock image toolbox there.",
+        )
+
+    def tag(self, source: str, target: str) -> None:
+        repository, tag = _split(target)
+        self._api.open("POST", f"/images/{_path(source)}/tag", {"repo": repository, "tag": tag}).read()
+
+    def remove(
+        self, ref: str, *, force: bool = False, in_use: Callable[[str], builtins.list[str]] | None = None
+    ) -> builtins.list[Removed]:
+        """`in_use` is not needed: the other engine knows its containers."""
+        rows = self._api.json("DELETE", f"/images/{_path(ref)}", {"force": force})
+        return [Removed(untagged=row.get("Untagged") or "", deleted=row.get("Deleted") or "") for row in rows or ()]
+
+
+def registry_auth(ref: str, credentials: Credentials | None = None) -> str:
+    """`X-Registry-Auth` for the registry that a reference names."""
+    import base64
+    import json
+
+    from ..images.auth import find_credentials
+    from ..images.reference import parse
+
+    found = credentials if credentials is not None else find_credentials(parse(ref).domain)
+    data = {"username": found.username, "password": found.password, "identitytoken": found.identity_token}
+    return base64.urlsafe_b64encode(json.dumps({key: text for key, text in data.items() if text}).encode()).decode()
+
+
+def _newest_first(found: Image) -> int:
+    return -found.created_ns
+
+
+def _path(ref: str) -> str:
+    """Slashes stay: docker's routes take a name of several parts."""
+    return "/".join(quoted(part) for part in ref.split("/"))
+
+
+def _split(ref: str) -> tuple[str, str]:
+    """(name, tag or digest); without either, "latest": an empty tag would mean all tags."""
+    name, at, digest = ref.partition("@")
+    if at:
+        return name, digest
+    name, colon, tag = ref.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (ref, "latest")
+
+
+def _reports(line: dict[str, Any]) -> Iterator[PullProgress]:
+    status, layer = str(line.get("status") or ""), str(line.get("id") or "")
+    detail = line.get("progressDetail") or {}
+    known = next((word for text, word in _STATUS.items() if status.startswith(text)), None)
+    if layer and known is not None:
+        yield PullProgress(
+            layer=layer, status=known, current=int(detail.get("current") or 0), total=int(detail.get("total") or 0)
+        )
+    elif status and not status.startswith(("Digest:", "Status:")):
+        yield PullProgress(message=f"{layer}: {status}" if layer else status)

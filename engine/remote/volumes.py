@@ -1,0 +1,52 @@
+"""Volumes of another engine, with the face of `volumes.volumes.Volumes`."""
+
+from __future__ import annotations
+
+from .api import only_here, quoted
+from .models import volume as read_volume
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from typing import Any
+
+    from ..models import Volume
+    from .api import Api
+
+
+class RemoteVolumes:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        raise only_here(name)
+
+    def list(self) -> list[Volume]:
+        reply = self._api.json("GET", "/volumes") or {}
+        return sorted((read_volume(row) for row in reply.get("Volumes") or ()), key=_by_name)
+
+    def get(self, name: str) -> Volume:
+        return read_volume(self.inspect(name))
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        document: dict[str, Any] = self._api.json("GET", f"/volumes/{quoted(name)}")
+        return document
+
+    def create(self, name: str = "", labels: dict[str, str] | None = None, *, anonymous: bool = False) -> Volume:
+        return read_volume(self._api.json("POST", "/volumes/create", None, {"Name": name, "Labels": labels or {}}))
+
+    def remove(self, name: str) -> None:
+        self._api.open("DELETE", f"/volumes/{quoted(name)}").read()
+
+    def users(self, name: str) -> tuple[str, ...]:
+        """Names of the containers, running or not, that mount it."""
+        rows = self._api.json("GET", "/containers/json", {"all": True, "filters": {"volume": [name]}})
+        return tuple(self._names(rows or []))
+
+    @staticmethod
+    def _names(rows: builtins.list[dict[str, Any]]) -> builtins.list[str]:
+        return [str((row.get("Names") or [row["Id"][:12]])[0]).lstrip("/") for row in rows]
+
+
+def _by_name(volume: Volume) -> str:
+    return volume.name
