@@ -379,11 +379,13 @@ class Volume(Record):
 
 
 class LogLine(Record):
-    """One line as the container wrote it, newline included unless the write was partial."""
+    """One line as the container wrote it, newline included unless the write was partial. `attributes`: what the log
+    options `labels`, `env` and `tag` keep with it."""
 
     time_ns: int
     stream: str
     text: str
+    attributes: dict[str, str] = {}
 
 
 class Process(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from ..containers.log_options import details_text
 from .errors import UsageError
 from .options import Command, flag, text
 from .units import parse_time, rfc3339
@@ -23,12 +24,16 @@ def logs(context: Context, options: Parsed) -> int:
         since_ns=parse_time(options.text("since"), "--since"),
         until_ns=parse_time(options.text("until"), "--until"),
     )
+    details = options.flag("details")
     streams = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
     for line in lines:
         out = streams.get(line.stream, streams["stdout"])
         # the bytes as they were written: what is no text must come out as it went in
         data = line.text.encode("utf-8", "surrogateescape")
-        out.write(f"{rfc3339(line.time_ns)} ".encode() + data if timestamps else data)
+        prefix = f"{rfc3339(line.time_ns)} " if timestamps else ""
+        if details:
+            prefix += f"{details_text(line.attributes)} "
+        out.write(prefix.encode() + data)
         if follow or out is streams["stderr"]:
             out.flush()
     return 0
@@ -53,7 +58,7 @@ COMMANDS = {
         "Fetch the logs of a container",
         logs,
         (
-            flag("--details", "Accepted for docker's sake; there are no extra details here"),
+            flag("--details", "Show extra details provided to logs: labels, env and tag of --log-opt"),
             flag("-f, --follow", "Follow log output"),
             text("--since", "TIME", "Show logs since a time (2026-01-02T13:23:37Z) or so long ago (42m)"),
             text("-n, --tail", "N", "Number of lines to show from the end of the logs", default="all"),

@@ -121,21 +121,27 @@ class Containers:
     def stop(self, reference: str, timeout_s: int | None = None, *, signal: int | None = None) -> None:
         """The stop signal (`signal`: another), after `timeout_s` (default: the container's, else 10; -1 never)
         SIGKILL; waits."""
-        from . import stop
-
-        container = self.get(reference)
-        if container.state not in rows.LIVE_STATES:
-            return
-        asked = rows.request(self._store, container.id)
-        if timeout_s is None:
-            timeout_s = stop.DEFAULT_TIMEOUT_S if asked.stop_timeout_s is None else asked.stop_timeout_s
-        stop.stop(self._store, self._paths, container, signal or self._stop_signal(container, asked), timeout_s)
+        self._stop(self.get(reference), timeout_s, signal)
 
     def restart(self, reference: str, timeout_s: int | None = None, *, signal: int | None = None) -> None:
         """Stop and start; the files written in between remain."""
+        from .locks import LifecycleLock, wait_for_shim
+        from .start import Starter
+
         container = self.get(reference)
-        self.stop(container.id, timeout_s, signal=signal)
-        self.start(container.id)
+        starter = Starter(self._store, self._paths, self._images, self._networks, self._volumes)
+        with LifecycleLock(self._paths, container.id):
+            self._stop(container, timeout_s, signal, restarting=True)
+            wait_for_shim(self._paths, container.id)
+            try:
+                starter.start_locked(container.id)
+            except BaseException:
+                rows.update(
+                    self._store,
+                    container.id,
+                    lambda row: row.replace(state="exited") if row.state == "restarting" else row,
+                )
+                raise
         with self._store.transaction() as tx:
             tx.event("container", "restart", container.id, rows.attributes(container))
 
@@ -215,13 +221,16 @@ class Containers:
         until_ns: int = 0,
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[LogLine]:
-        """What it printed, from the beginning or the last `tail` lines, and on until its end with `follow`."""
+        """What it printed, from the beginning or the last `tail` lines, and on until its end with `follow`. Raises
+        EngineError for one whose log is not kept."""
         from . import logs
 
         container = self.get(reference)
         return logs.read(
+            self._store,
             self._paths,
             container,
+            driver=rows.request(self._store, container.id).log_driver,
             follow=follow,
             tail=tail,
             since_ns=since_ns,
@@ -433,6 +442,19 @@ class Containers:
         if container.state not in ("running", "paused"):
             raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
         return container
+
+    def _stop(
+        self, container: Container, timeout_s: int | None, signal: int | None, *, restarting: bool = False
+    ) -> None:
+        from . import stop
+
+        if container.state not in rows.LIVE_STATES:
+            return
+        asked = rows.request(self._store, container.id)
+        if timeout_s is None:
+            timeout_s = stop.DEFAULT_TIMEOUT_S if asked.stop_timeout_s is None else asked.stop_timeout_s
+        number = signal or self._stop_signal(container, asked)
+        stop.stop(self._store, self._paths, container, number, timeout_s, restarting=restarting)
 
     def _stop_signal(self, container: Container, asked: CreateRequest) -> int:
         from ..bundle.validate import signal_number

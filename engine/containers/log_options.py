@@ -32,14 +32,15 @@ _KNOWN: dict[str, tuple[str, ...]] = {
 
 
 class LogSettings(Record):
-    """What a shim's log writer is told. `attributes`: what `logs --details` shows before each line."""
+    """What a shim's log writer is told. `attributes`: what `logs --details` shows before each line. `journal_fields`:
+    what says in the journal whose entry it is."""
 
     driver: str = "json-file"
     max_bytes: int = 0
     files: int = 1
     compress: bool = False
     attributes: dict[str, str] = {}
-    tag: str = ""
+    journal_fields: dict[str, str] = {}
 
 
 def check(driver: str, options: dict[str, str]) -> None:
@@ -60,7 +61,30 @@ def settings(request: CreateRequest, container: Container, env: tuple[str, ...])
         **_picked(options, "labels", container.labels),
         **_picked(options, "env", values),
     }
-    return _read(request.log_driver, options).replace(attributes=attributes, tag=_tag(options, container))
+    read = _read(request.log_driver, options)
+    if read.driver != "journald":
+        if options.get("tag"):
+            attributes["tag"] = _tag(options, container)
+        return read.replace(attributes=attributes)
+    tag = _tag(options, container)
+    fields = {
+        "CONTAINER_ID": container.id[:12],
+        "CONTAINER_ID_FULL": container.id,
+        "CONTAINER_NAME": container.name,
+        "CONTAINER_TAG": tag,
+        "IMAGE_NAME": container.image,
+        "SYSLOG_IDENTIFIER": tag,
+    }
+    return read.replace(attributes=attributes, journal_fields=fields)
+
+
+def details_text(attributes: dict[str, str]) -> str:
+    """`a=1,b=2`, escaped as in a query string, so that a comma is no separator."""
+    if not attributes:
+        return ""
+    from urllib.parse import quote
+
+    return ",".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in sorted(attributes.items()))
 
 
 def _read(driver: str, options: dict[str, str]) -> LogSettings:

@@ -54,14 +54,25 @@ class Starter:
         """
         found = rows.find(self._store, reference)
         with LifecycleLock(self._paths, found.id):
-            container = rows.load(self._store, found.id)
-            if container.state == "paused":
-                raise WrongState(f"container {container.name} is paused", hint=f"pydock unpause {container.name}")
-            if container.state in ("running", "restarting") and shim_alive(self._paths, container.id):
-                return None
-            if not wait_for_shim(self._paths, container.id):
-                raise Conflict(f"container {container.name} is still ending", hint="Try again.")
-            return self._hand_over(container, attach, size, Phases(on_phase))
+            return self.start_locked(found.id, attach=attach, size=size, on_phase=on_phase)
+
+    def start_locked(
+        self,
+        container_id: str,
+        *,
+        attach: bool = False,
+        size: tuple[int, int] | None = None,
+        on_phase: Callable[[Phase], None] | None = None,
+    ) -> Session | None:
+        """The same for a caller who holds the container's lock."""
+        container = rows.load(self._store, container_id)
+        if container.state == "paused":
+            raise WrongState(f"container {container.name} is paused", hint=f"pydock unpause {container.name}")
+        if container.state in ("running", "restarting") and shim_alive(self._paths, container.id):
+            return None
+        if not wait_for_shim(self._paths, container.id):
+            raise Conflict(f"container {container.name} is still ending", hint="Try again.")
+        return self._hand_over(container, attach, size, Phases(on_phase))
 
     def _hand_over(
         self, container: Container, attach: bool, size: tuple[int, int] | None, phases: Phases

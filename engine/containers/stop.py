@@ -18,15 +18,19 @@ DEFAULT_TIMEOUT_S = 10
 _NO_SHIM = (FileNotFoundError, ConnectionError)
 
 
-def stop(store: Store, paths: Paths, container: Container, number: int, timeout_s: float) -> None:
-    """Ask the container to end, make it end after the time (negative: never), and wait for it."""
+def stop(
+    store: Store, paths: Paths, container: Container, number: int, timeout_s: float, *, restarting: bool = False
+) -> None:
+    """Ask the container to end, make it end after the time (negative: never), and wait for it. With `restarting` its
+    state says so, until the caller starts it again."""
     if container.state not in rows.LIVE_STATES:
         return
     path = paths.shim_socket(container.id)
     try:
         waiting, _reply = request(path, {"op": "wait", "final": True})
         with waiting:
-            ask(path, {"op": "signal", "signal": number, "stop": True, "timeout_s": timeout_s})
+            body = {"op": "signal", "signal": number, "stop": True, "timeout_s": timeout_s, "restarting": restarting}
+            ask(path, body)
             for _frame in waiting.frames():
                 pass
     except _NO_SHIM:

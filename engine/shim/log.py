@@ -1,124 +1,116 @@
-"""The container's log: one JSON object a line, in Docker's json-file form, appended as it is printed.
+"""The container's output as a log: cut into lines, dated, and handed to a file or to the journal.
 
-A line of the file is one line of output, or a stretch of one (no newline at its end) when it is longer than
-16 KiB. Writes never fail the container: what a full disk refuses is dropped and counted, and the count is
-written as soon as there is room.
+A record is one line of output, or a stretch of one (no newline at its end) when it is longer than 16 KiB. Writes never
+fail the container: what a full disk refuses is dropped and counted, and the count is written as soon as there is room.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from json.encoder import encode_basestring as quoted
+
+from .log_format import CompactFormat, JsonFormat
+from .log_rotation import RotatingFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from ..containers.log_options import LogSettings
+    from .loop import Loop
+
+    class Sink(Protocol):
+        """Where records go. `text` is whole lines without the last newline; `piece` a stretch of one, with its newline
+        where the line ends."""
+
+        def lines(self, stream: str, text: bytes) -> None: ...
+        def stretch(self, stream: str, piece: bytes) -> None: ...
+        def close(self) -> None: ...
+
 
 LINE_BYTES = 16 << 10
-_DIGITS = 9
 
 
 class LogWriter:
-    """`max_bytes` 0: never rotated; otherwise `files` of this size are kept: log.json, log.json.1, …"""
+    """Takes output as it comes, in any pieces."""
 
-    def __init__(self, path: str, *, max_bytes: int = 0, files: int = 1) -> None:
-        self.path = path
-        self.dropped_bytes = 0
-        self._max_bytes = max_bytes
-        self._files = max(files, 1)
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
         self._partial: dict[str, bytes] = {}
-        self._open()
 
     def write(self, stream: str, data: bytes) -> None:
         """Append output of `stdout` or `stderr`; an unfinished line waits for its end."""
         data = self._partial.pop(stream, b"") + data
         whole, newline, rest = data.rpartition(b"\n")
-        tail = f',"stream":"{stream}","time":"{timestamp()}"}}\n'
-        records = ""
         if newline:
-            lines = whole.split(b"\n")
-            if max(map(len, lines)) <= LINE_BYTES:
-                text = whole.decode(errors="replace")
-                records = "".join([f'{{"log":{quoted(line)[:-1]}\\n"{tail}' for line in text.split("\n")])
+            if len(whole) <= LINE_BYTES or max(map(len, whole.split(b"\n"))) <= LINE_BYTES:
+                self._sink.lines(stream, whole)
             else:
-                records = "".join([_stretches(line + b"\n", tail)[0] for line in lines])
+                for line in whole.split(b"\n"):
+                    self._stretches(stream, line + b"\n")
         if len(rest) > LINE_BYTES:
-            stretches, rest = _stretches(rest, tail)
-            records += stretches
+            rest = self._stretches(stream, rest)
         if rest:
             self._partial[stream] = rest
-        if records:
-            self._write(records)
-
-    def flush(self) -> None:
-        """Write unfinished lines as they are; for the end of the container."""
-        for stream, rest in self._partial.items():
-            self._write(_record(rest.decode(errors="replace"), stream, timestamp()))
-        self._partial.clear()
 
     def close(self) -> None:
-        self.flush()
-        os.close(self._fd)
+        """Write unfinished lines as they are; for the end of the container."""
+        for stream, rest in self._partial.items():
+            self._sink.stretch(stream, rest)
+        self._partial.clear()
+        self._sink.close()
 
-    def _write(self, text: str) -> None:
-        data = text.encode()
-        if self._max_bytes and self._size + len(data) > self._max_bytes and self._size:
-            self._rotate()
-        try:
-            if self.dropped_bytes:
-                note = f"[pydock: {self.dropped_bytes} bytes of log were lost, the disk was full]\n"
-                os.write(self._fd, _record(note, "stderr", timestamp()).encode())
-                self.dropped_bytes = 0
-            written = os.write(self._fd, data)
-            if written < len(data):
-                os.ftruncate(self._fd, self._size)
-                self.dropped_bytes += len(data)
+    def _stretches(self, stream: str, line: bytes) -> bytes:
+        """Write pieces of 16 KiB, cut between characters; returns what remains of a line that has not ended."""
+        start = 0
+        while start < len(line):
+            end = start + LINE_BYTES
+            if end >= len(line):
+                if not line.endswith(b"\n"):
+                    break
+                end = len(line)
             else:
-                self._size += written
-        except OSError:
-            self.dropped_bytes += len(data)
+                while end > start + LINE_BYTES - 4 and line[end] & 0xC0 == 0x80:
+                    end -= 1
+            self._sink.stretch(stream, line[start:end])
+            start = end
+        return line[start:]
 
-    def _open(self) -> None:
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        self._size = os.fstat(self._fd).st_size
 
-    def _rotate(self) -> None:
-        try:
-            for number in range(self._files - 1, 0, -1):
-                older = self.path if number == 1 else f"{self.path}.{number - 1}"
-                if os.path.exists(older):
-                    os.replace(older, f"{self.path}.{number}")
-            if self._files == 1:
-                os.ftruncate(self._fd, 0)
-                self._size = 0
+class FileSink:
+    """Records in a file that is rotated."""
+
+    def __init__(self, file: RotatingFile, form: JsonFormat | CompactFormat) -> None:
+        self._file = file
+        self._form = form
+        self.dropped_bytes = 0
+
+    def lines(self, stream: str, text: bytes) -> None:
+        self._append(self._form.lines(stream, text, time.time_ns()))
+
+    def stretch(self, stream: str, piece: bytes) -> None:
+        self._append(self._form.stretch(stream, piece, time.time_ns()))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _append(self, records: bytes) -> None:
+        if self.dropped_bytes:
+            note = f"[pydock: {self.dropped_bytes} bytes of log were lost, the disk was full]"
+            if not self._file.append(self._form.lines("stderr", note.encode(), time.time_ns())):
+                self.dropped_bytes += len(records)
                 return
-            os.close(self._fd)
-            self._open()
-        except OSError:
-            pass
+            self.dropped_bytes = 0
+        if not self._file.append(records):
+            self.dropped_bytes += len(records)
 
 
-def timestamp(now_ns: int = 0) -> str:
-    """RFC 3339 with nanoseconds, UTC."""
-    now_ns = now_ns or time.time_ns()
-    seconds, nanoseconds = divmod(now_ns, 1_000_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:0{_DIGITS}d}Z"
+def open_log(settings: LogSettings, path: str, loop: Loop | None = None) -> LogWriter | None:
+    """The writer for a container, None when nothing is to be kept. Raises OSError."""
+    if settings.driver == "none":
+        return None
+    if settings.driver == "journald":
+        from .journal import JournalSink
 
-
-def _record(text: str, stream: str, time_text: str) -> str:
-    return f'{{"log":{quoted(text)},"stream":"{stream}","time":"{time_text}"}}\n'
-
-
-def _stretches(line: bytes, tail: str) -> tuple[str, bytes]:
-    """Records of 16 KiB each, and what remains of a line that has not ended; cut between characters."""
-    records = []
-    start = 0
-    while start < len(line):
-        end = start + LINE_BYTES
-        if end >= len(line):
-            if not line.endswith(b"\n"):
-                break
-            end = len(line)
-        else:
-            while end > start + LINE_BYTES - 4 and line[end] & 0xC0 == 0x80:
-                end -= 1
-        records.append(f'{{"log":{quoted(line[start:end].decode(errors="replace"))}{tail}')
-        start = end
-    return "".join(records), line[start:]
+        return LogWriter(JournalSink(settings))
+    file = RotatingFile(path, max_bytes=settings.max_bytes, files=settings.files, compress=settings.compress, loop=loop)
+    return LogWriter(FileSink(file, CompactFormat() if settings.driver == "local" else JsonFormat(settings.attributes)))

@@ -132,6 +132,7 @@ class Service:
         number = int(body["signal"])
         if body.get("stop"):
             supervisor.stop = _asked_by(client, number, is_stop=body.get("timeout_s") is not None)
+            supervisor.restarting = bool(body.get("restarting"))
             if supervisor.cancel_restart() or supervisor.ended:
                 return {}
         container = supervisor.container

@@ -29,7 +29,7 @@ from .endpoints import Endpoints
 from .exits import Exit, StopRequest
 from .health import STARTING
 from .ledger import Ledger, death_events
-from .log import LogWriter
+from .log import LogWriter, open_log
 from .loop import READ, Loop
 from .restart import Restarts
 from .rootfs import Rootfs
@@ -65,6 +65,7 @@ class Supervisor:
         self.container: RuntimeContainer | None = None
         self.stdio: Stdio | None = None
         self.stop: StopRequest | None = None
+        self.restarting = False
         self.paused = False
         self.ended: Exit | None = None
         self.endpoints = Endpoints(self.loop, self.paths, plan, self.ledger)
@@ -164,10 +165,8 @@ class Supervisor:
             starter.close_when_sent()
 
     def _open_log(self) -> None:
-        if self.plan.log.driver != "none" and self._log is None:
-            self._log = LogWriter(
-                self.paths.log(self.plan.container_id), max_bytes=self.plan.log.max_bytes, files=self.plan.log.files
-            )
+        if self._log is None:
+            self._log = open_log(self.plan.log, self.paths.log(self.plan.container_id), self.loop)
 
     def _sink(self) -> Callable[[str, bytes], None] | None:
         return self._log.write if self._log else None
@@ -253,10 +252,16 @@ class Supervisor:
             self.ledger.remove(*events)
         else:
             self.ledger.write_exit_record(end)
-            self.ledger.change(end.applied, *events, release_network=True)
+            self.ledger.change(self._after(end), *events, release_network=True)
         self._tell_clients(end)
         self._service.tell_waiters(end.code)
         self._done = True
+
+    def _after(self, end: Exit) -> Callable[[Container], Container]:
+        """How the row is changed: whoever restarts the container is about to start it again, so it is not over."""
+        if not self.restarting:
+            return end.applied
+        return lambda row: end.applied(row).replace(state="restarting")
 
     def _restart_later(self, end: Exit, delay_s: float) -> None:
         self.ledger.write_exit_record(end)

@@ -8,6 +8,7 @@ import os
 from . import prototypes
 
 IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
 IN_MOVE_SELF = 0x800
 IN_DELETE_SELF = 0x400
 

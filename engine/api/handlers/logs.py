@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...cli.errors import UsageError
 from ...cli.units import parse_time, rfc3339
+from ...containers.log_options import details_text
 from ..bridge import framed
 from ..errors import ApiError
 from ..exchange import MULTIPLEXED_STREAM, RAW_STREAM
@@ -41,7 +42,7 @@ async def logs(call: Call) -> None:
             if line.stream not in streams:
                 continue
             prefix = f"{rfc3339(line.time_ns)} " if timestamps else ""
-            prefix += " " if details else ""
+            prefix += f"{details_text(line.attributes)} " if details else ""
             data = f"{prefix}{line.text}".encode("utf-8", "surrogateescape")
             out += data if container.tty else framed(line.stream, data)
         await call.write(bytes(out))
