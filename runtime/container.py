@@ -64,6 +64,7 @@ class Container:
         parent_death_signal: int = 0,
         check_program: bool = False,
         on_phase: PhaseObserver | None = None,
+        on_born: Callable[[int], None] | None = None,
     ) -> Container:
         """Make the container; its init waits for `start`.
 
@@ -72,7 +73,8 @@ class Container:
         `parent_death_signal` is sent to the program when its creator dies. With `check_program` one that does not
         exist is refused here (ExecFailed) and not only by `start`. `rootless` ("true", "false", or "auto": in a user
         namespace) lets a cgroup that may not be made be missing, with a warning. `on_phase` gets every step's name,
-        start (ns since the epoch) and length (ns). On any failure nothing is left behind.
+        start (ns since the epoch) and length (ns). `on_born` gets init's pid as soon as its namespaces exist, and works
+        while init sets itself up; what it raises is raised here. On any failure nothing is left behind.
         """
         request = creation.Request(
             bundle=os.path.abspath(bundle),
@@ -91,6 +93,7 @@ class Container:
             parent_death_signal=parent_death_signal,
             check_program=check_program,
             on_phase=on_phase,
+            on_born=on_born,
         )
         check_id(container_id)
         made = creation.create(state_root, container_id, request)

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def main(connection: socket.socket) -> None:
-    """Serve one container until its end."""
+def prepare() -> None:
+    """What every shim does first, before it knows its container."""
     os.setsid()
     rootfs.leave_mount_namespace()
+
+
+def main(connection: socket.socket) -> None:
+    """Serve one container until its end, after `prepare`."""
     try:
         plan = Plan.from_json(_request(connection)["plan"])
     except ConnectionError:  # whoever ordered this shim could not make the plan

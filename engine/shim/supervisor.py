@@ -110,6 +110,14 @@ class Supervisor:
             self._rootfs.mount()
         with open(f"{self.bundle}/config.json", "rb") as file:
             spec = json.load(file)
+
+        def wire(pid: int) -> None:
+            if plan.network != "host":
+                with phases.step("network"):
+                    self.endpoints.attach(pid)
+
+        # Both wait for the kernel most of the time; but what a container asks of its network's sysctls comes first.
+        in_turn = any("conf" in key for key in spec["linux"].get("sysctl") or ())
         ours, theirs = near_and_far(tty=plan.tty, open_stdin=plan.open_stdin)
         try:
             self.container = RuntimeContainer.create(
@@ -121,6 +129,7 @@ class Supervisor:
                 want_console=plan.tty,
                 parent_death_signal=signal.SIGKILL,
                 on_phase=phases.add,
+                on_born=None if in_turn else wire,
             )
         except BaseException:
             for fd in ours:
@@ -139,9 +148,8 @@ class Supervisor:
             self.stdio = Stdio(
                 self.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], sink=self._sink(), kill=self._kill
             )
-        if plan.network != "host":
-            with phases.step("network"):
-                self.endpoints.attach(self.container.pid)
+        if in_turn:
+            wire(self.container.pid)
         self._watches = Watches(
             self.loop, self.paths, plan, self.ledger, self.container, spec["process"], paused=lambda: self.paused
         )

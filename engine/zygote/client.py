@@ -42,8 +42,18 @@ def connect(paths: Paths) -> socket.socket:
     return connection
 
 
+_build = ""
+
+
 def build() -> str:
-    """Names the code as it lies on disk, so that a zygote of an older version is not asked."""
+    """Names the code as it lay on disk when this process first asked, so that no zygote of another version is asked."""
+    global _build
+    if not _build:
+        _build = _fingerprint()
+    return _build
+
+
+def _fingerprint() -> str:
     newest = 0
     total = 0
     pending = [f"{_parent()}/{package}" for package in _PACKAGES]

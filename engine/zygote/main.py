@@ -1,4 +1,4 @@
-"""The zygote: warm, single-threaded, stateless; forks a shim for each connection.
+"""The zygote: warm, single-threaded, stateless; forks a shim for each connection, and one ahead when it has time.
 
 Started as a file under `python -SI` with its listening socket as descriptor 3. It runs from a sealed clone of
 the interpreter, so that nothing forked from it has a writable path to the host's Python (CVE-2019-5736).
@@ -16,14 +16,21 @@ import struct
 import sys
 
 IDLE_S = 600
+STANDBY_AFTER_S = 0.02
+"""A standby is forked when no request has come for so long: it must not take a processor from a start under way."""
 LISTEN_FD = 3
 
 
 def serve(listener: socket.socket, path: str) -> None:
-    """Fork a shim per connection until nobody has come for ten minutes."""
-    import engine.doorbell  # noqa: F401 - what a shim would import late, shared by all of them instead
+    """Give each connection a shim until nobody has come for ten minutes."""
     from engine.networks import nftables
     from engine.shim import main as shim
+    from engine.zygote.standby import Standby
+
+    def become_child() -> None:
+        listener.close()
+        gc.enable()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     nftables.load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -32,21 +39,27 @@ def serve(listener: socket.socket, path: str) -> None:
     poll.register(listener, select.POLLIN)
     gc.collect()
     gc.freeze()
+    standby: Standby | None = None
     leaving = False
     while True:
-        if not poll.poll(0 if leaving else IDLE_S * 1000):
+        wait_s = 0 if leaving else IDLE_S if standby else STANDBY_AFTER_S
+        if not poll.poll(wait_s * 1000):
             if leaving:
                 return
+            if standby is None:
+                standby = Standby(become_child)
+                continue
             leaving = True  # no one can connect any more; whoever just has is still served
             _unlink(path)
             continue
         connection, _address = listener.accept()
-        if _peer_uid(connection) == os.geteuid() and os.fork() == 0:
-            listener.close()
-            gc.enable()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            shim.main(connection)
-            os._exit(0)
+        if _peer_uid(connection) == os.geteuid():
+            waiting, standby = standby, None
+            if not (waiting and waiting.take(connection)) and os.fork() == 0:
+                become_child()
+                shim.prepare()
+                shim.main(connection)
+                os._exit(0)
         connection.close()
 
 

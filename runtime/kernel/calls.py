@@ -58,6 +58,21 @@ def assert_single_thread() -> None:
         raise RuntimeError(f"namespace work needs a process with one thread, this one has {count}")
 
 
+def own_memory() -> None:
+    """Take copies of all pages shared with the parent since the fork, now and not one by one when they are written.
+
+    Two thousand page faults take 5 ms and more on a virtual machine. By madvise(2) with MADV_POPULATE_WRITE, Linux
+    5.14; an older kernel refuses, and the faults come later.
+    """
+    with open("/proc/self/maps", encoding="ascii", errors="replace") as maps:
+        lines = maps.readlines()
+    for line in lines:
+        span, permissions, _offset, _device, inode, *_path = line.split(None, 5)
+        if permissions == "rw-p" and inode == "0":
+            first, last = (int(address, 16) for address in span.split("-"))
+            prototypes.madvise(first, last - first, constants.MADV_POPULATE_WRITE)
+
+
 def unshare(flags: int) -> None:
     """unshare(2)"""
     if prototypes.unshare(flags):

@@ -34,6 +34,8 @@ NAMESPACE_FLAGS = {
 }
 
 # linux/mount.h: mount(2)
+MADV_POPULATE_WRITE = 23
+
 MS_RDONLY = 0x1
 MS_NOSUID = 0x2
 MS_NODEV = 0x4

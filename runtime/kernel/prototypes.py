@@ -72,6 +72,7 @@ def _hook(name: str) -> Callable[[], None]:
 
 
 execve = function("execve", _str, _ptr, _ptr)
+madvise = function("madvise", _ptr, _size, _int)
 mount = function("mount", _str, _str, _str, _ulong, _str)
 personality = function("personality", _ulong)
 prctl = function("prctl", _int, _ulong, _ulong, _ulong, _ulong)

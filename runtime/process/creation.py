@@ -47,6 +47,7 @@ class Request:
         "console_socket",
         "no_new_keyring",
         "no_pivot",
+        "on_born",
         "on_phase",
         "parent_death_signal",
         "pid_file",
@@ -287,7 +288,10 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
         if section(config, "linux", "netDevices"):
             _move_net_devices(creation, plan, section(config, "linux", "netDevices"))
         ours.send(messages.IN_CGROUP, str(creation.pid))
+        fault = _tell_birth(creation)
         _converse(creation, plan, ours, state_json)
+        if fault is not None:
+            raise fault
     except (BrokenPipeError, ConnectionResetError):
         # It had something to say before it left.
         _converse(creation, plan, ours, state_json)
@@ -309,6 +313,16 @@ def _move_net_devices(creation: Creation, plan: InitPlan, devices: dict[str, Any
     namespace_fd = joined[0] if joined else os.open(f"/proc/{creation.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     creation.net_devices.move(devices, namespace_fd)
     creation.phase("network devices")
+
+
+def _tell_birth(creation: Creation) -> Exception | None:
+    """What the caller does meanwhile. Its fault waits: if init dies, that is the cause, and this a consequence."""
+    if creation.request.on_born is not None:
+        try:
+            creation.request.on_born(creation.pid)
+        except Exception as error:
+            return error
+    return None
 
 
 def _converse(creation: Creation, plan: InitPlan, channel: Channel, state_json: Callable[[str, int], bytes]) -> None:

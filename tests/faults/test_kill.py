@@ -15,6 +15,8 @@ from engine.containers.locks import shim_alive
 from engine.engine import Engine
 from engine.models import Container, CreateRequest
 
+from ..support.engine import wait_until
+
 pytestmark = pytest.mark.root
 
 
@@ -25,9 +27,13 @@ def _run(engine: Engine, image: str, script: str, **options: object) -> Containe
     return engine.containers.get(container.id)
 
 
-def _shim_pid(container: Container) -> int:
-    stat = Path(f"/proc/{container.pid}/stat").read_text()
+def _parent(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
     return int(stat[stat.rindex(")") :].split()[2])
+
+
+def _shim_pid(container: Container) -> int:
+    return _parent(container.pid)
 
 
 def _gone(pid: int, seconds: float = 10) -> bool:
@@ -77,9 +83,7 @@ def test_containers_logs_and_exit_codes_survive_their_host(engine: Engine, image
 
 def test_a_killed_zygote_is_replaced(engine: Engine, image: str) -> None:
     container = _run(engine, image, "sleep 1000")
-    shim = _shim_pid(container)
-    stat = Path(f"/proc/{shim}/stat").read_text()
-    zygote = int(stat[stat.rindex(")") :].split()[2])
+    zygote = _parent(_shim_pid(container))
     assert Path(f"/proc/{zygote}/comm").read_text().startswith("pydock-zygote")
     os.kill(zygote, signal.SIGKILL)
     assert _gone(zygote)
@@ -87,6 +91,48 @@ def test_a_killed_zygote_is_replaced(engine: Engine, image: str) -> None:
     other = _run(engine, image, "exit 0")
     assert engine.containers.wait(other.id) == 0
     engine.containers.stop(container.id, 0)
+
+
+def _standby(engine: Engine) -> int:
+    """The shim that waits for the next start of this engine."""
+    found: list[int] = []
+
+    def look() -> list[int]:
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if (folder / "comm").read_text() == "pydock-standby\n":
+                    command = (folder / "cmdline").read_bytes().decode()
+                    found.extend([int(folder.name)] if engine.paths.run_root in command else [])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return found
+
+    wait_until("a shim that waits ready", look)
+    return found[0]
+
+
+def test_the_shim_that_waits_ready_takes_the_next_start(engine: Engine, image: str) -> None:
+    engine.containers.wait(_run(engine, image, "exit 0").id)
+    waiting = _standby(engine)
+    container = _run(engine, image, "sleep 1000")
+    assert _shim_pid(container) == waiting
+    engine.containers.stop(container.id, 0)
+
+
+def test_without_the_shim_that_waits_ready_a_start_goes_on(engine: Engine, image: str) -> None:
+    engine.containers.wait(_run(engine, image, "exit 0").id)
+    waiting = _standby(engine)
+    os.kill(waiting, signal.SIGKILL)
+    assert _gone(waiting)
+    container = _run(engine, image, "exit 4")
+    assert engine.containers.wait(container.id) == 4
+
+
+def test_the_shim_that_waits_ready_goes_with_its_zygote(engine: Engine, image: str) -> None:
+    engine.containers.wait(_run(engine, image, "exit 0").id)
+    waiting = _standby(engine)
+    os.kill(_parent(waiting), signal.SIGKILL)
+    assert _gone(waiting)
 
 
 def test_a_killed_shim_takes_its_container_with_it_and_is_settled(engine: Engine, image: str) -> None:
