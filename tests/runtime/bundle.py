@@ -216,6 +216,11 @@ def fresh_bundle(directory: Path) -> Iterator[Bundle]:
 
 def remove_cgroup_parents() -> None:
     """What the runtime leaves on purpose: the parent of the containers' cgroups."""
-    for found in Path("/sys/fs/cgroup").glob(f"**/pydock-test-{os.getpid()}"):
+    for found in cgroups_named(f"pydock-test-{os.getpid()}"):
         with contextlib.suppress(OSError):
             found.rmdir()
+
+
+def cgroups_named(name: str) -> list[Path]:
+    """Every cgroup directory of that name. Others come and go meanwhile, which `Path.glob` does not bear."""
+    return [Path(folder, name) for folder, children, _files in os.walk("/sys/fs/cgroup") if name in children]

@@ -12,7 +12,7 @@ import pytest
 
 from runtime.cli.main import VERBS
 
-from .bundle import environment
+from .bundle import cgroups_named, environment
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -29,7 +29,7 @@ def refused(bundle: Bundle, *arguments: str) -> str:
     assert lines[0].startswith("pydock-runc: ")
     assert "internal error" not in lines[0]
     assert bundle.ok("list", "--quiet") == ""
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert cgroups_named(bundle.id) == []
     return lines[0]
 
 

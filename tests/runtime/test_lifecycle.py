@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .bundle import cgroups_named
+
 if TYPE_CHECKING:
     from .bundle import Bundle
 
@@ -26,7 +28,7 @@ def test_run_passes_output_and_exit_code(bundle: Bundle) -> None:
 def test_run_leaves_nothing(bundle: Bundle) -> None:
     bundle.run("true")
     assert bundle.call("state", bundle.id).code != 0
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert cgroups_named(bundle.id) == []
 
 
 def test_a_signal_ends_run_with_128_and_its_number(bundle: Bundle) -> None:
@@ -203,4 +205,4 @@ def test_a_killed_create_can_be_deleted(bundle: Bundle) -> None:
             process.wait()
         bundle.ok("delete", "--force", bundle.id)
         assert bundle.ok("list", "--quiet") == ""
-        assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+        assert cgroups_named(bundle.id) == []

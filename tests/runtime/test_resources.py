@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .bundle import cgroups_named
+
 if TYPE_CHECKING:
     from .bundle import Bundle
 
@@ -20,7 +22,8 @@ HELD = "x=$(head -c 60000000 /dev/zero | tr '\\0' a); echo survived"
 
 def limit_file(bundle: Bundle, v1: str, v2: str) -> Path:
     controller = v1.partition(".")[0]
-    found = list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}/{v2 if V2 else v1}"))
+    files = [folder / (v2 if V2 else v1) for folder in cgroups_named(bundle.id)]
+    found = [file for file in files if file.exists()]
     if not found:
         pytest.skip(f"this host has no {controller} controller")
     return found[0]
