@@ -69,6 +69,10 @@ class Paths:
         """The last results of its health check."""
         return f"{self.container(container_id)}/health.json"
 
+    def kept_row(self, container_id: str) -> str:
+        """A copy of its row, for a database that is lost."""
+        return f"{self.container(container_id)}/container.json"
+
     def blob(self, digest: str) -> str:
         """A complete blob of the OCI layout; `digest` is `sha256:<hex>`."""
         return f"{self.oci}/blobs/{digest.replace(':', '/', 1)}"

@@ -148,6 +148,9 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "df": ("disk", "system df"),
         "events": ("events", "events"),
         "check": ("check", "check"),
+        "boot": ("boot", "system boot"),
+        "halt": ("boot", "system halt"),
+        "install-unit": ("boot", "system install-unit"),
     },
 }
 

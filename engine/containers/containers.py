@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from ..volumes.volumes import Volumes
     from .archive import PathStat, Stream
+    from .boot import Done
     from .changes import Change
     from .session import Session
     from .view import View
@@ -118,10 +119,12 @@ class Containers:
         session = starter.start(reference, attach=attach, size=size, on_phase=on_phase)
         return self.attach(reference) if attach and session is None else session
 
-    def stop(self, reference: str, timeout_s: int | None = None, *, signal: int | None = None) -> None:
+    def stop(
+        self, reference: str, timeout_s: int | None = None, *, signal: int | None = None, lasting: bool = True
+    ) -> None:
         """The stop signal (`signal`: another), after `timeout_s` (default: the container's, else 10; -1 never)
-        SIGKILL; waits."""
-        self._stop(self.get(reference), timeout_s, signal)
+        SIGKILL; waits. Not `lasting`: a boot starts it again."""
+        self._stop(self.get(reference), timeout_s, signal, lasting=lasting)
 
     def restart(self, reference: str, timeout_s: int | None = None, *, signal: int | None = None) -> None:
         """Stop and start; the files written in between remain."""
@@ -144,6 +147,18 @@ class Containers:
                 raise
         with self._store.transaction() as tx:
             tx.event("container", "restart", container.id, rows.attributes(container))
+
+    def boot(self, done: Done) -> None:
+        """Start all that should run after the machine came up; `done` is told of each."""
+        from . import boot
+
+        boot.boot(self._store, self.start, done)
+
+    def halt(self, done: Done) -> None:
+        """Stop all because the machine goes down; `boot` will start them again. `done` is told of each."""
+        from . import boot
+
+        boot.halt(self._store, lambda container_id: self.stop(container_id, lasting=False), done)
 
     def kill(self, reference: str, signal: int = signal.SIGKILL) -> None:
         """Send a signal to the first process."""
@@ -187,17 +202,19 @@ class Containers:
     def rename(self, reference: str, name: str) -> None:
         """Give it another name. Raises `NameInUse`."""
         from ..bundle import validate
+        from . import rebuild
         from .locks import LifecycleLock
 
         container = self.get(reference)
         validate.name(name)
         with LifecycleLock(self._paths, container.id):
-            rows.update(
+            renamed = rows.update(
                 self._store,
                 container.id,
                 lambda row: row.replace(name=name),
                 ("rename", {"oldName": f"/{container.name}"}),
             )
+            rebuild.keep(self._paths, renamed, rows.request(self._store, container.id))
 
     def connect(self, reference: str, attachment: NetworkAttachment) -> None:
         """Give it a place in a further network, at once if it runs. Raises NetworkNotFound, Conflict."""
@@ -444,7 +461,13 @@ class Containers:
         return container
 
     def _stop(
-        self, container: Container, timeout_s: int | None, signal: int | None, *, restarting: bool = False
+        self,
+        container: Container,
+        timeout_s: int | None,
+        signal: int | None,
+        *,
+        restarting: bool = False,
+        lasting: bool = True,
     ) -> None:
         from . import stop
 
@@ -454,7 +477,7 @@ class Containers:
         if timeout_s is None:
             timeout_s = stop.DEFAULT_TIMEOUT_S if asked.stop_timeout_s is None else asked.stop_timeout_s
         number = signal or self._stop_signal(container, asked)
-        stop.stop(self._store, self._paths, container, number, timeout_s, restarting=restarting)
+        stop.stop(self._store, self._paths, container, number, timeout_s, restarting=restarting, lasting=lasting)
 
     def _stop_signal(self, container: Container, asked: CreateRequest) -> int:
         from ..bundle.validate import signal_number

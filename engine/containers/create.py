@@ -10,7 +10,7 @@ from ..bundle import namespaces, spec, validate
 from ..errors import ImageNotFound, NameInUse
 from ..models import Container, Mount
 from ..phases import Phases
-from . import files, names, rows
+from . import files, names, rebuild, rows
 from .locks import LifecycleLock
 
 TYPE_CHECKING = False
@@ -65,6 +65,7 @@ def _make(
             write_bundle(paths, images, image, request, container)
         with phases.step("record"):
             container = _insert(store, container, request, phases)
+            rebuild.keep(paths, container, request)
     except BaseException:
         files.remove(paths, container.id)
         files.remove_anonymous_volumes(volumes, container)

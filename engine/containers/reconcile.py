@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from ..errors import Conflict, ContainerNotFound
+from ..errors import Conflict, ContainerNotFound, EngineError
 from ..networks.networks import release
 from . import files, rows
 from .locks import LifecycleLock, shim_alive
@@ -36,7 +36,11 @@ WHERE c.state IN ('running', 'paused') AND NOT EXISTS (
 
 
 def reconcile(store: Store, paths: Paths) -> None:
-    """Settle all rows that need it, and sweep what no row knows."""
+    """Settle all rows that need it, and sweep what no row knows. A database that is new is first told what there is."""
+    if not store.query("SELECT 1 FROM meta WHERE key = 'rebuilt'"):
+        from .rebuild import rebuild_once
+
+        rebuild_once(store, paths)
     for container_id in rows.live_ids(store):
         if not shim_alive(paths, container_id):
             settle(store, paths, container_id)
@@ -102,22 +106,28 @@ def _release(store: Store, container_id: str) -> None:
 def _settle(store: Store, paths: Paths, container: Container) -> None:
     from ..networks import attach as network
     from ..shim.exits import Exit
+    from ..volumes.volumes import Volumes
 
     for endpoint in container.endpoints:
-        network.detach(container.id, endpoint)
+        try:
+            network.detach(container.id, endpoint)
+        except (EngineError, OSError):  # a host that has lost its network tools can still tell what there is
+            pass
     end = _exit_record(paths, container) or Exit(
         code=137 if _rebooted_never(paths, container) else LOST_CODE,
         signal=0,
-        oom_killed=False,
         finished_ns=time.time_ns(),
     )
     _clear_runtime(paths, container.id)
-    died = ("die", {"exitCode": str(end.code)})
+    # Of one that was to be restarted the end has been told already.
+    told = container.state == "restarting" and container.finished_ns == end.finished_ns
+    died = () if told else (("die", {"exitCode": str(end.code)}),)
     if container.auto_remove:
-        rows.delete(store, container, died, also=lambda tx: release(tx, container.id))
+        rows.delete(store, container, *died, also=lambda tx: release(tx, container.id))
         files.remove(paths, container.id)
+        files.remove_anonymous_volumes(Volumes(store, paths), container)
     else:
-        rows.update(store, container.id, end.applied, died, also=lambda tx: release(tx, container.id))
+        rows.update(store, container.id, end.applied, *died, also=lambda tx: release(tx, container.id))
 
 
 def _exit_record(paths: Paths, container: Container) -> Exit | None:
@@ -138,11 +148,30 @@ def _rebooted_never(paths: Paths, container: Container) -> bool:
 
 
 def _clear_runtime(paths: Paths, container_id: str) -> None:
-    """Remove the runtime's state and cgroup of a container whose processes the kernel has killed."""
+    """Remove the runtime's state and cgroup of a container whose processes the kernel has killed. One that was frozen
+    is killed only now: on v1 nothing frozen dies."""
     from runtime.container import Container as RuntimeContainer
+    from runtime.errors import ContainerNotFound as NoState
     from runtime.errors import RuntimeFault
 
     try:
         RuntimeContainer.load(paths.runtime, container_id).delete(force=True)
+    except NoState:
+        try:
+            _clear_cgroup(paths, container_id)
+        except (RuntimeFault, OSError, ValueError, KeyError):
+            pass
     except (RuntimeFault, OSError):
         pass
+
+
+def _clear_cgroup(paths: Paths, container_id: str) -> None:
+    """The run folder is gone, and with it what the runtime knew; the bundle knows where the cgroup was."""
+    from runtime.cgroups import open_cgroup
+
+    with open(f"{paths.container(container_id)}/config.json", encoding="utf-8") as file:
+        path: str = json.load(file)["linux"]["cgroupsPath"]
+    cgroup = open_cgroup(path, container_id)
+    if path.endswith(container_id) and cgroup.exists():
+        cgroup.kill()
+        cgroup.remove()

@@ -12,7 +12,7 @@ from ..phases import Phases
 from ..shim import frames
 from ..shim.plan import CopyUp, Plan
 from ..zygote import client as zygote
-from . import create, log_options, rows
+from . import create, log_options, rebuild, rows
 from .locks import LifecycleLock, shim_alive, wait_for_shim
 from .session import Session
 
@@ -105,6 +105,7 @@ class Starter:
         endpoints = self._networks.reserve(container.id, container.name, request, image.exposed_ports)
         container = container.replace(endpoints=endpoints)
         config = create.write_bundle(self._paths, self._images, image, request, container)
+        rebuild.keep(self._paths, container, request)
         self._join_namespaces(container, request)
         os.makedirs(self._paths.container_run(container.id), mode=0o700, exist_ok=True)
         return Plan(

@@ -19,18 +19,25 @@ _NO_SHIM = (FileNotFoundError, ConnectionError)
 
 
 def stop(
-    store: Store, paths: Paths, container: Container, number: int, timeout_s: float, *, restarting: bool = False
+    store: Store,
+    paths: Paths,
+    container: Container,
+    number: int,
+    timeout_s: float,
+    *,
+    restarting: bool = False,
+    lasting: bool = True,
 ) -> None:
     """Ask the container to end, make it end after the time (negative: never), and wait for it. With `restarting` its
-    state says so, until the caller starts it again."""
+    state says so, until the caller starts it again. `lasting`: it is not started again when the machine comes up."""
     if container.state not in rows.LIVE_STATES:
         return
     path = paths.shim_socket(container.id)
     try:
         waiting, _reply = request(path, {"op": "wait", "final": True})
         with waiting:
-            body = {"op": "signal", "signal": number, "stop": True, "timeout_s": timeout_s, "restarting": restarting}
-            ask(path, body)
+            body = {"op": "signal", "signal": number, "stop": True, "timeout_s": timeout_s}
+            ask(path, {**body, "restarting": restarting, "lasting": lasting})
             for _frame in waiting.frames():
                 pass
     except _NO_SHIM:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class StopRequest(Record):
     """Who asked for the end, and when. `program`: the command line of the asking process, cut short. `is_stop`: by
-    `stop`, which waits, and not by `kill`."""
+    `stop`, which waits, and not by `kill`. `lasting`: not undone when the machine comes up."""
 
     signal: int
     time_ns: int
@@ -22,6 +22,7 @@ class StopRequest(Record):
     uid: int
     program: str
     is_stop: bool = True
+    lasting: bool = True
 
 
 class Exit(Record):
@@ -57,7 +58,7 @@ class Exit(Record):
             signal=self.signal,
             oom_killed=self.oom_killed,
             finished_ns=self.finished_ns,
-            stop_requested=self.stop is not None,
+            stop_requested=bool(self.stop and self.stop.lasting),
             health="unhealthy" if row.health else "",
             endpoints=(),
         )

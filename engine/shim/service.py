@@ -131,7 +131,7 @@ class Service:
         supervisor = self._supervisor
         number = int(body["signal"])
         if body.get("stop"):
-            supervisor.stop = _asked_by(client, number, is_stop=body.get("timeout_s") is not None)
+            supervisor.stop = _asked_by(client, number, body)
             supervisor.restarting = bool(body.get("restarting"))
             if supervisor.cancel_restart() or supervisor.ended:
                 return {}
@@ -220,12 +220,19 @@ class Service:
         return {}
 
 
-def _asked_by(client: Client, number: int, *, is_stop: bool) -> StopRequest:
+def _asked_by(client: Client, number: int, body: dict[str, Any]) -> StopRequest:
     pid, uid = client.peer()
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(_PROGRAM_BYTES)
     except OSError:  # it is gone again, or in another pid namespace
         words = b""
-    program = words.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-    return StopRequest(signal=number, time_ns=time.time_ns(), pid=pid, uid=uid, program=program, is_stop=is_stop)
+    return StopRequest(
+        signal=number,
+        time_ns=time.time_ns(),
+        pid=pid,
+        uid=uid,
+        program=words.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace"),
+        is_stop=body.get("timeout_s") is not None,
+        lasting=bool(body.get("lasting", True)),
+    )

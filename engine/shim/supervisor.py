@@ -243,7 +243,7 @@ class Supervisor:
     def _finish(self) -> None:
         assert self.ended is not None
         self._service.execs.hang_up()
-        end = self.ended
+        end = self.ended = self.ended.replace(stop=self.stop)  # one may have been asked for since
         self._close_output()
         delay_s = self._restarts.next_delay_s(
             self.plan.restart,
