@@ -9,19 +9,25 @@ from urllib.parse import parse_qs
 from .errors import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from .body import BodyFeed
     from .exchange import Exchange
     from .service import Service
     from .tunnel import Tunnel
 
+    Headers = tuple[tuple[str, str], ...]
+
 JSON = "application/json"
+KEPT_PIECES = 8
+"""So many pieces of an archive, of some 64 kB each, are made ahead of the client."""
 FALSE = ("", "0", "no", "false", "none")
 
 
 class Answer:
     """A whole answer. `length`: of the body that a HEAD answer does not carry."""
 
-    def __init__(self, status: int, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
         self.status = status
         self.body = body
         self.headers = headers
@@ -107,16 +113,44 @@ class Call:
             raise ApiError(400, "invalid JSON: an object is wanted")
         return data
 
-    async def begin(self, content_type: str, status: int = 200) -> None:
+    def file(self) -> BodyFeed:
+        """The body of a route that streams it."""
+        if self.input is None:
+            raise ApiError(500, "a body that is not streamed")
+        return self.input
+
+    async def begin(self, content_type: str, status: int = 200, headers: Headers = ()) -> None:
         """Send status and headers of a stream at once; the body follows by `write` and ends with the handler."""
         self.streaming = True
-        self._exchange.send_head(status, (("Content-Type", content_type),))
+        self._exchange.send_head(status, (("Content-Type", content_type), *headers))
         await self._exchange.drained()
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the stream; waits while the client does not take it."""
         self._exchange.send_data(data)
         await self._exchange.drained()
+
+    async def send_pieces(self, open_pieces: Callable[[], tuple[Headers, Iterator[bytes]]], content_type: str) -> None:
+        """A long answer that a thread makes piece by piece; what fails before the first piece is a status."""
+
+        def produce(cancelled: Callable[[], bool]) -> Iterator[Headers | bytes]:
+            headers, pieces = open_pieces()
+            try:
+                first = next(pieces, b"")
+                yield headers
+                yield first
+                yield from pieces
+            finally:
+                close = getattr(pieces, "close", None)
+                if close:
+                    close()
+
+        async for batch in self.threads.stream(produce, kept=KEPT_PIECES):
+            for item in batch:
+                if isinstance(item, tuple):
+                    await self.begin(content_type, headers=item)
+                else:
+                    await self.write(item)
 
     def upgrade(self, *, framed: bool) -> Tunnel:
         """Leave HTTP: the connection carries raw bytes from now on, in Docker's two forms."""

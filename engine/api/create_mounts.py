@@ -1,4 +1,4 @@
-"""The mounts of a create body: Binds, Mounts, Tmpfs, anonymous Volumes, and those of other containers."""
+"""The mounts of a create body: Binds, Mounts, Tmpfs and anonymous Volumes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ if TYPE_CHECKING:
     from .fields import Fields
 
 
-def read_mounts(config: Fields, host: Fields, inherited: tuple[Mount, ...]) -> tuple[Mount, ...]:
-    """In Docker's order of weight: what is named explicitly wins over what is inherited or anonymous."""
+def read_mounts(config: Fields, host: Fields) -> tuple[Mount, ...]:
+    """In Docker's order of weight: what is named explicitly wins over what is anonymous."""
     explicit = [
         *(_bind(text) for text in host.texts("Binds")),
         *(_mount(entry) for entry in host.objects("Mounts")),
         *(_tmpfs(target, options) for target, options in host.pairs("Tmpfs").items()),
     ]
     taken = {mount.target.rstrip("/") for mount in explicit}
-    rest = [
-        *inherited,
-        *(Mount(type="volume", target=target) for target in config.fields("Volumes").names()),
-    ]
-    for mount in rest:
+    for mount in (Mount(type="volume", target=target) for target in config.fields("Volumes").names()):
         if mount.target.rstrip("/") not in taken:
             taken.add(mount.target.rstrip("/"))
             explicit.append(mount)

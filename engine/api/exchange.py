@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from .. import __version__
+from ..errors import EngineError
 from .body import BodyFeed
 from .call import JSON, Answer, Call
 from .errors import ApiError, answer_to, reason_of
@@ -249,7 +250,7 @@ class Exchange:
 
     def _answer_to(self, error: Exception) -> Answer:
         status, message = answer_to(error)
-        if status == 500 and not isinstance(error, ApiError):
+        if status == 500 and not isinstance(error, (ApiError, EngineError)):
             traceback.print_exception(error, file=sys.stderr)
         return _error_answer(status, message)
 

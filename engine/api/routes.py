@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from .handlers import absent, attach, containers, events, exec, images, lifecycle, logs, networks, pull, stats, system
+from .handlers import (
+    absent,
+    archive,
+    attach,
+    containers,
+    events,
+    exec,
+    images,
+    lifecycle,
+    logs,
+    networks,
+    pull,
+    stats,
+    system,
+    transport,
+)
 from .handlers import volumes as volume_handlers
 from .router import Route
 
@@ -12,7 +27,7 @@ ROUTES = [
     Route("GET", "/info", system.info),
     Route("GET", "/events", events.events),
     Route("GET", "/system/df", system.disk_usage),
-    Route("POST", "/auth", absent.not_implemented("logging in")),
+    Route("POST", "/auth", transport.auth),
     # containers
     Route("GET", "/containers/json", containers.list_all),
     Route("POST", "/containers/create", containers.create),
@@ -33,11 +48,13 @@ ROUTES = [
     Route("GET", "/containers/{id}/logs", logs.logs),
     Route("GET", "/containers/{id}/stats", stats.stats),
     Route("GET", "/containers/{id}/attach/ws", attach.attach_by_websocket),
-    Route("POST", "/containers/{id}/update", absent.not_implemented("updating a container")),
-    Route("GET", "/containers/{id}/changes", absent.not_implemented("listing a container's changes")),
-    Route("GET", "/containers/{id}/export", absent.not_implemented("exporting a container")),
-    Route("GET HEAD PUT", "/containers/{id}/archive", absent.not_implemented("copying files")),
-    Route("* ", "/containers/{id}/checkpoints", absent.not_implemented("a checkpoint")),
+    Route("POST", "/containers/{id}/update", containers.update),
+    Route("GET", "/containers/{id}/changes", archive.changes),
+    Route("GET", "/containers/{id}/export", archive.export),
+    Route("HEAD", "/containers/{id}/archive", archive.stat),
+    Route("GET", "/containers/{id}/archive", archive.read),
+    Route("PUT", "/containers/{id}/archive", archive.write, streams_body=True),
+    Route("*", "/containers/{id}/checkpoints", absent.not_implemented("a checkpoint")),
     # exec
     Route("POST", "/containers/{id}/exec", exec.create),
     Route("POST", "/exec/{id}/start", exec.start),
@@ -45,19 +62,19 @@ ROUTES = [
     Route("GET", "/exec/{id}/json", exec.inspect),
     # images
     Route("GET", "/images/json", images.list_all),
-    Route("POST", "/images/create", pull.create),
+    Route("POST", "/images/create", pull.create, streams_body=True),
     Route("POST", "/images/prune", images.prune),
     Route("GET", "/images/search", absent.not_implemented("searching for images")),
-    Route("GET", "/images/get", absent.not_implemented("saving images")),
-    Route("POST", "/images/load", absent.not_implemented("loading images")),
+    Route("GET", "/images/get", transport.save),
+    Route("POST", "/images/load", transport.load, streams_body=True),
     Route("GET", "/images/{name:path}/json", images.inspect),
     Route("GET", "/images/{name:path}/history", images.history),
-    Route("GET", "/images/{name:path}/get", absent.not_implemented("saving images")),
+    Route("GET", "/images/{name:path}/get", transport.save),
     Route("POST", "/images/{name:path}/tag", images.tag),
-    Route("POST", "/images/{name:path}/push", absent.not_implemented("pushing images")),
+    Route("POST", "/images/{name:path}/push", transport.push),
     Route("DELETE", "/images/{name:path}", images.remove),
-    Route("GET", "/distribution/{name:path}/json", absent.not_implemented("asking a registry about an image")),
-    Route("POST", "/commit", absent.not_implemented("making an image of a container")),
+    Route("GET", "/distribution/{name:path}/json", transport.distribution),
+    Route("POST", "/commit", transport.commit),
     Route("POST", "/build", absent.not_implemented("building images")),
     Route("POST", "/build/prune", absent.empty({"CachesDeleted": None, "SpaceReclaimed": 0})),
     Route("POST", "/build/cancel", absent.not_implemented("building images")),

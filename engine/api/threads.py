@@ -42,13 +42,15 @@ class Threads:
         """Run a call that may wait for a container, a registry or a disk."""
         return await self._run(self._long, partial(function, *args, **kwargs))
 
-    async def stream(self, produce: Callable[[Callable[[], bool]], Iterable[T]]) -> AsyncIterator[list[T]]:
+    async def stream(
+        self, produce: Callable[[Callable[[], bool]], Iterable[T]], kept: int = QUEUED_ITEMS
+    ) -> AsyncIterator[list[T]]:
         """The items of a blocking iterable, as many at a time as have come.
 
-        `produce` is given a `cancelled()` that turns true when the consumer is gone. A consumer that lags stops the
-        producer. An exception of the producer is raised here, after the items before it.
+        `produce` is given a `cancelled()` that turns true when the consumer is gone. A consumer that lags by `kept`
+        items stops the producer. An exception of the producer is raised here, after the items before it.
         """
-        handoff: _Handoff[T] = _Handoff(self._loop)
+        handoff: _Handoff[T] = _Handoff(self._loop, kept)
         self._long.submit(handoff.run, produce)
         try:
             while True:
@@ -77,7 +79,8 @@ class Threads:
 class _Handoff(Generic[T]):
     """Items from one thread to the loop. `_items`, `_ended` and `_cancelled` are guarded by `_space`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, kept: int) -> None:
+        self._kept = kept
         self.error: Exception | None = None
         self._loop = loop
         self._space = threading.Condition()
@@ -91,7 +94,7 @@ class _Handoff(Generic[T]):
         try:
             for item in produce(self.cancelled):
                 with self._space:
-                    self._space.wait_for(lambda: self._cancelled or len(self._items) < QUEUED_ITEMS)
+                    self._space.wait_for(lambda: self._cancelled or len(self._items) < self._kept)
                     if self._cancelled:
                         return
                     self._items.append(item)

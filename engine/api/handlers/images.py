@@ -8,7 +8,6 @@ from ...cli import images as command
 from ...cli.errors import UsageError
 from ...cli.filters import matches_labels
 from ...cli.units import parse_time
-from ...errors import EngineError, InUse
 from ..call import Answer, Call, json_answer
 from ..errors import ApiError
 from ..filters import read_filters, truth
@@ -93,32 +92,15 @@ def _only(image: Image, patterns: list[str]) -> Image:
 
 
 def _prune(engine: Engine, filters: Filters, dangling: bool) -> dict[str, Any]:
-    limit = _time(filters["until"]) if "until" in filters else 0
-    deleted: list[dict[str, str]] = []
-    freed = 0
-    for image in engine.images.list():
-        if (dangling and image.references) or engine.containers.in_use(image.id):
-            continue
-        if not matches_labels(filters.get("label", ()), image.labels):
-            continue
-        if any(matches_labels([unwanted], image.labels) for unwanted in filters.get("label!", ())):
-            continue
-        if limit and image.created_ns >= limit:
-            continue
-        steps: list[dict[str, str]] = []
-        try:
-            for name in image.references or (image.id,):
-                for step in engine.images.remove(name, in_use=engine.containers.in_use):
-                    steps.append({"Untagged": step.untagged} if step.untagged else {"Deleted": step.deleted})
-        except InUse:  # a container was made of it meanwhile
-            pass
-        except EngineError:
-            if not steps:
-                continue
-        deleted += steps
-        if any("Deleted" in step for step in steps):
-            freed += image.size
-    return {"ImagesDeleted": deleted or None, "SpaceReclaimed": freed}
+    def wanted(image: Image) -> bool:
+        return matches_labels(filters.get("label", ()), image.labels) and not any(
+            matches_labels([unwanted], image.labels) for unwanted in filters.get("label!", ())
+        )
+
+    until_ns = _time(filters["until"]) if "until" in filters else 0
+    pruned = engine.images.prune(all=not dangling, in_use=engine.containers.in_use, wanted=wanted, until_ns=until_ns)
+    deleted = [{"Untagged": step.untagged} if step.untagged else {"Deleted": step.deleted} for step in pruned.removed]
+    return {"ImagesDeleted": deleted or None, "SpaceReclaimed": pruned.freed}
 
 
 def _time(values: list[str]) -> int:

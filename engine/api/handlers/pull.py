@@ -1,131 +1,122 @@
-"""`POST /images/create`: a pull with Docker's lines of progress.
-
-An image that cannot be had is a status of its own, 404 or 401; once the first line is out, an error is the last line.
-"""
+"""`POST /images/create`: a pull, or the import of a file system's archive."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import TYPE_CHECKING
 
-from ...cli.progress import WORDS
-from ...errors import EngineError, ImageNotFound
+from ...errors import CorruptContent, EngineError, ImageNotFound, InvalidRequest
 from ...images.reference import parse
-from ..call import JSON
-from ..errors import ApiError, answer_to
+from ..errors import ApiError
 from ..registry_auth import read_credentials
+from ..transfer import progress_line, send_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...engine import Engine
-    from ...images.auth import Credentials
-    from ...models import PullProgress
     from ..call import Call
+    from ..transfer import Line
 
-HELD_LINES = 1
-"""The first line only says what is tried; it waits, as an image that is not there should be a 404."""
-_BARS = ("downloading", "unpacking")
+FETCH_TIMEOUT_S = 30.0
 
 
 async def create(call: Call) -> None:
     if call.text("fromSrc"):
-        raise ApiError(501, "import is not implemented")
-    if not call.text("fromImage"):
+        await _import(call)
+    elif call.text("fromImage"):
+        await _pull(call)
+    else:
         raise ApiError(400, "no image to pull: fromImage is missing")
-    reference = _reference(call.text("fromImage"), call.text("tag"))
-    parse(reference)
+
+
+async def _pull(call: Call) -> None:
+    reference = named(call.text("fromImage"), call.text("tag"))
+    familiar = parse(reference).familiar
     platform = call.text("platform")
     credentials = read_credentials(call.headers.get("x-registry-auth", ""))
-    progress = _Progress(call.engine, reference, platform, credentials)
-    outcome = asyncio.get_running_loop().create_task(_lines(call, progress))
-    try:
-        await outcome
-    finally:
-        progress.leave()
+    images = call.engine.images
 
-
-async def _lines(call: Call, progress: _Progress) -> None:
-    waiting: list[dict[str, Any]] = []
-    try:
-        async for batch in call.threads.stream(progress.run):
-            waiting += batch
-            if len(waiting) <= HELD_LINES and not call.streaming:
-                continue
-            if not call.streaming:
-                await call.begin(JSON)
-            await call.write(b"".join(json.dumps(line).encode() + b"\r\n" for line in waiting))
-            waiting.clear()
-    except EngineError as error:
-        if not call.streaming:
-            raise
-        message = answer_to(error)[1]
-        await call.write(json.dumps({"errorDetail": {"message": message}, "error": message}).encode() + b"\r\n")
-
-
-class _Progress:
-    """Runs the pull in a thread of its own, which tells its progress from several: they meet in a queue."""
-
-    def __init__(self, engine: Engine, reference: str, platform: str, credentials: Credentials | None) -> None:
-        self._engine = engine
-        self._reference = reference
-        self._platform = platform
-        self._credentials = credentials
-        self._left = False
-
-    def leave(self) -> None:
-        """Nobody listens any more: stop the transfers."""
-        self._left = True
-
-    def run(self, cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        import queue
-        import threading
-
-        lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        failure: list[Exception] = []
-
-        def pull() -> None:
-            try:
-                before = self._present()
-                image = self._engine.images.pull(
-                    self._reference,
-                    platform=self._platform,
-                    credentials=self._credentials,
-                    on_progress=lambda progress: lines.put(_line(progress)),
-                    cancelled=lambda: self._left or cancelled(),
-                )
-                digest = next((entry.rpartition("@")[2] for entry in image.repo_digests), image.digest)
-                lines.put({"status": f"Digest: {digest}"})
-                fresh = "Image is up to date for" if before == image.id else "Downloaded newer image for"
-                lines.put({"status": f"Status: {fresh} {parse(self._reference).familiar}"})
-            except Exception as error:
-                failure.append(error)
-            finally:
-                lines.put(None)
-
-        threading.Thread(target=pull, name="api-pull", daemon=True).start()
-        while (line := lines.get()) is not None:
-            yield line
-        if failure:
-            raise failure[0]
-
-    def _present(self) -> str:
+    def work(tell: Callable[[Line], None], cancelled: Callable[[], bool]) -> None:
         try:
-            return self._engine.images.get(self._reference).id
+            before = images.get(reference).id
         except ImageNotFound:
-            return ""
+            before = ""
+        image = images.pull(
+            reference,
+            platform=platform,
+            credentials=credentials,
+            on_progress=lambda progress: tell(progress_line(progress)),
+            cancelled=cancelled,
+        )
+        digest = next((entry.rpartition("@")[2] for entry in image.repo_digests), image.digest)
+        tell({"status": f"Digest: {digest}"})
+        fresh = "Image is up to date for" if before == image.id else "Downloaded newer image for"
+        tell({"status": f"Status: {fresh} {familiar}"})
+
+    await send_progress(call, work)
 
 
-def _line(progress: PullProgress) -> dict[str, Any]:
-    if not progress.layer:
-        head, colon, rest = progress.message.partition(": ")
-        return {"status": rest, "id": head} if colon and rest.startswith("Pulling") else {"status": progress.message}
-    detail = {"current": progress.current, "total": progress.total} if progress.status in _BARS else {}
-    return {"status": WORDS[progress.status], "progressDetail": detail, "id": progress.layer}
+async def _import(call: Call) -> None:
+    """`fromSrc` is `-` for the request's body, or an address to fetch from."""
+    source, repository = call.text("fromSrc"), call.text("repo")
+    reference = named(repository, call.text("tag")) if repository else ""
+    body = call.file()
+
+    def work(tell: Callable[[Line], None], cancelled: Callable[[], bool]) -> None:
+        read = body.read if source == "-" else _fetched(source)
+        with refusing_corrupt_bodies():
+            image = call.engine.images.import_archive(
+                read,
+                reference,
+                changes=changes_of(call),
+                message=call.text("message"),
+                platform=call.text("platform"),
+                source=source,
+            )
+        tell({"status": image.id})
+
+    await send_progress(call, work)
 
 
-def _reference(name: str, tag: str) -> str:
+def changes_of(call: Call) -> list[str]:
+    """Dockerfile instructions, each a parameter or several in one, a line each."""
+    return [change for text in call.texts("changes") for change in text.split("\n") if change.strip()]
+
+
+@contextlib.contextmanager
+def refusing_corrupt_bodies() -> Iterator[None]:
+    """What is wrong with an archive that the client sent is the client's fault."""
+    try:
+        yield
+    except CorruptContent as error:
+        raise InvalidRequest(error.message) from error
+
+
+def named(name: str, tag: str) -> str:
     if not tag:
         return name
     return f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}"
+
+
+def _fetched(address: str) -> Callable[[int], bytes]:
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    if "://" not in address:
+        address = f"http://{address}"
+    if not address.startswith(("http://", "https://")):
+        raise InvalidRequest(f"cannot import from {address}: http:// and https:// can be fetched")
+    try:
+        answer: http.client.HTTPResponse = urllib.request.urlopen(address, timeout=FETCH_TIMEOUT_S)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise EngineError(f"cannot fetch {address}: {reason}") from error
+
+    def read(size: int) -> bytes:
+        try:
+            return answer.read(size)
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"cannot fetch {address}: {error}") from error
+
+    return read
