@@ -11,7 +11,7 @@ import errno
 import os
 import sys
 
-from ..errors import EngineError
+from ..errors import EngineError, NotFound
 from .errors import UsageError
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BROKEN_PIPE = 128 + 13
 INTERRUPTED = 128 + 2
+_meant: Callable[[NotFound], str] | None = None
 
 
 def guarded(function: Callable[[list[str]], int], words: list[str]) -> int:
@@ -57,7 +58,16 @@ def complain(error: EngineError, exit_code: int | None = None) -> int:
 
 def refusal(error: EngineError) -> str:
     """The line for an error, and the line of its cure."""
-    return f"pydock: {worded(error.message)}" + (f"\nhint: {error.hint}" if error.hint else "")
+    cure = error.hint
+    if isinstance(error, NotFound) and _meant is not None:
+        cure = _meant(error) or cure
+    return f"pydock: {worded(error.message)}" + (f"\nhint: {cure}" if cure else "")
+
+
+def suggest_with(meant: Callable[[NotFound], str] | None) -> None:
+    """How to find out what a name that is not there was meant to be; a process runs one command at a time."""
+    global _meant
+    _meant = meant
 
 
 def worded(message: str) -> str:

@@ -21,6 +21,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("attach", "attach", "Attach local standard input, output, and error streams to a running container"),
             ("create", "create", "Create a new container"),
+            ("explain", "explain", "Say in words why a container stopped, or how it is doing"),
             ("inspect", "inspect", "Return low-level information on objects"),
             ("kill", "lifecycle", "Kill one or more running containers"),
             ("pause", "lifecycle", "Pause all processes within one or more containers"),
@@ -83,6 +84,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
                 "attach",
                 "create",
                 "exec",
+                "explain",
                 "kill",
                 "logs",
                 "pause",
@@ -111,6 +113,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "tag": ("image", "tag"),
         "history": ("image", "history"),
         "inspect": ("inspect", "image inspect"),
+        "prune": ("prune", "image prune"),
         "toolbox": ("pull", "image toolbox"),
     },
     "context": {
@@ -146,6 +149,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "system": {
         "info": ("info", "info"),
         "df": ("disk", "system df"),
+        "prune": ("prune", "system prune"),
         "events": ("events", "events"),
         "check": ("check", "check"),
         "boot": ("boot", "system boot"),

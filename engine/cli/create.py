@@ -17,7 +17,7 @@ def create(context: Context, options: Parsed) -> int:
     open_stdin = options.flag("interactive") or "stdin" in read_streams(options)
     timing = Timing(options.flag("timing"))
     request = build_request(options, open_stdin=open_stdin)
-    container = create_container(context.engine, request, options, timing)
+    container = create_container(context, request, options, timing)
     timing.show()
     print(container.id)
     return 0

@@ -17,7 +17,7 @@ def parse_filters(values: Sequence[str], known: Sequence[str], command: str) -> 
     filters: Filters = {}
     for text in values:
         key, equals, value = text.partition("=")
-        key = key.strip().lower()
+        key = key.strip().lower()  # "label!" of label!=KEY is a key of its own
         if not equals:
             raise UsageError(
                 f'invalid argument "{text}" for "-f, --filter" flag: written as KEY=VALUE', command, exit_code=125

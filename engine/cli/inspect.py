@@ -10,6 +10,7 @@ import json
 import sys
 
 from ..errors import EngineError, NotFound
+from .border import refusal
 from .errors import UsageError
 from .options import Command, flag, text
 
@@ -45,7 +46,7 @@ def inspect(context: Context, options: Parsed, kinds: tuple[str, ...] = KINDS) -
             document = _look_up(context.engine, name, kinds, options.flag("size"))
         except NotFound as error:
             failed = True
-            sys.stderr.write(f"pydock: {_missing(error, name, kinds)}\n")
+            sys.stderr.write(refusal(_missing(error, name, kinds)) + "\n")
             continue
         if template is not None:
             print(template.render(document), flush=True)
@@ -82,10 +83,11 @@ def _look_up(engine: Engine, name: str, kinds: tuple[str, ...], with_size: bool)
     raise last
 
 
-def _missing(error: NotFound, name: str, kinds: tuple[str, ...]) -> str:
+def _missing(error: NotFound, name: str, kinds: tuple[str, ...]) -> NotFound:
+    """docker's words, whatever was looked for last."""
     if len(kinds) > 1:
-        return f"No such object: {name}"
-    return error.message[:1].upper() + error.message[1:] + (f"\nhint: {error.hint}" if error.hint else "")
+        return NotFound(f"no such object: {name}", hint=error.hint if error.hint.startswith("Did") else "")
+    return error
 
 
 def _of(kind: str) -> Callable[[Context, Parsed], int]:

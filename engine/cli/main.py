@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..errors import NotFound
     from .context import Context
     from .hosts import Asked
     from .options import Command
@@ -79,7 +80,7 @@ def load(module: str, name: str) -> Command:
 
 def _call(command: Command, words: list[str], before: Before) -> int:
     from ..errors import EngineError
-    from .border import complain
+    from .border import complain, suggest_with
     from .errors import UsageError
     from .options import parse
 
@@ -90,6 +91,7 @@ def _call(command: Command, words: list[str], before: Before) -> int:
         sys.stdout.write(command_page(command))
         return 0
     context = before.context()
+    suggest_with(lambda error: _meant(context, error))
     try:
         return command.handler(context, parsed)
     except UsageError:
@@ -97,7 +99,14 @@ def _call(command: Command, words: list[str], before: Before) -> int:
     except EngineError as error:
         return complain(error, None if command.docker_codes else 1)
     finally:
+        suggest_with(None)
         context.close()
+
+
+def _meant(context: Context, error: NotFound) -> str:
+    from .meant import hint
+
+    return hint(context, error)
 
 
 def _global_options(words: list[str]) -> tuple[Before, list[str]]:

@@ -37,7 +37,7 @@ def run(context: Context, options: Parsed) -> int:
     if request.tty and "stdin" in streams and not detached:
         terminal.require_input_terminal()
     timing = Timing(options.flag("timing"))
-    container = create_container(context.engine, request, options, timing)
+    container = create_container(context, request, options, timing)
     try:
         session = context.engine.containers.start(
             container.id,
@@ -67,8 +67,9 @@ def run(context: Context, options: Parsed) -> int:
     return container_exit_code(context.engine, container.id, outcome)
 
 
-def create_container(engine: Engine, request: CreateRequest, options: Parsed, timing: Timing) -> Container:
+def create_container(context: Context, request: CreateRequest, options: Parsed, timing: Timing) -> Container:
     """Create it, after pulling its image where the --pull policy says so; writes the --cidfile."""
+    engine = context.engine
     policy = options.text("pull")
     if policy not in PULL_POLICIES:
         raise UsageError(
@@ -93,8 +94,7 @@ def create_container(engine: Engine, request: CreateRequest, options: Parsed, ti
         try:
             _pull(engine, request, options)
         except EngineError as failure:
-            if not failure.hint:
-                failure.hint = error.hint
+            failure.hint = _near_image(context, request.image) or failure.hint or error.hint
             raise
         container = engine.containers.create(request, on_phase=timing.on_phase)
     for warning in engine.containers.warnings(request):
@@ -157,6 +157,13 @@ def _pull(engine: Engine, request: CreateRequest, options: Parsed) -> None:
     from .progress import pull_image
 
     pull_image(engine, request.image, platform=request.platform, quiet=options.flag("quiet"), to_stderr=True)
+
+
+def _near_image(context: Context, image: str) -> str:
+    from .meant import nearest
+
+    near = nearest(context, ImageNotFound, image)
+    return f"did you mean {near}, which is here?" if near else ""
 
 
 def _tagged(image: str) -> str:

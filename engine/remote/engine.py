@@ -14,6 +14,7 @@ from .volumes import RemoteVolumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, Self
 
     from .target import Target
@@ -49,6 +50,18 @@ class RemoteEngine:
         """What the other engine says of itself."""
         facts: dict[str, Any] = self.api.json("GET", "/version")
         return facts
+
+    def prune(self, kind: str, filters: Mapping[str, list[str]]) -> tuple[list[str], int]:
+        """`POST /containers/prune` and its like: what went, and the bytes that came free."""
+        query = {"filters": {key: list(values) for key, values in filters.items()}} if filters else None
+        reply = self.api.json("POST", f"/{kind}/prune", query) or {}
+        names: list[str] = []
+        for entry in reply.get(f"{kind.capitalize()}Deleted") or ():
+            if isinstance(entry, dict):
+                names += [f"{key.lower()}: {value}" for key, value in entry.items() if value]
+            else:
+                names.append(str(entry))
+        return names, int(reply.get("SpaceReclaimed") or 0)
 
     def disk_usage(self) -> dict[str, Any]:
         """`GET /system/df`."""

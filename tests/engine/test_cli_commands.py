@@ -344,3 +344,55 @@ def test_a_full_device_is_told(pydock: EngineRoot) -> None:
     assert running.returncode == 125
     assert b"no space left" in errors
     assert b"Traceback" not in errors
+
+
+def test_explain_says_why_it_stopped(pydock: EngineRoot) -> None:
+    """A lack of memory, a stop by name, and a program's own failure, each told from its record."""
+    pydock.pydock("run", "--name", "hungry", "-m", "24m", "toolbox", "sh", "-c", "a=x; while :; do a=$a$a; done")
+    hungry = pydock.ok("explain", "hungry")
+    assert "ran out of memory" in hungry
+    assert "limit of 24MiB" in hungry
+    pydock.ok("run", "-d", "--name", "polite", "toolbox", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    pydock.ok("stop", "polite")
+    assert re.search(
+        r"asked for at .* with SIGTERM, by .*stop polite \(pid \d+, user root\)", pydock.ok("explain", "polite")
+    )
+    pydock.pydock("run", "--name", "broken", "toolbox", "sh", "-c", "echo no config; exit 3")
+    facts = json.loads(pydock.ok("explain", "--json", "broken"))[0]
+    assert (facts["ExitCode"], facts["Signal"], facts["Log"]) == (3, "", ["no config\n"])
+
+
+def test_mistyped_names_are_answered_with_those_that_were_meant(loop: EngineRoot) -> None:
+    loop.ok("volume", "create", "database")
+    for words, meant in (
+        (["logs", "lopo"], "loop"),
+        (["rm", "loop1"], "loop"),
+        (["image", "inspect", "tolbox"], "toolbox"),
+        (["run", "--pull", "never", "tooblox:latest"], "toolbox:latest"),
+        (["volume", "inspect", "datbase"], "database"),
+        (["network", "inspect", "brigde"], "bridge"),
+        (["inspect", "databaes"], "database"),
+    ):
+        done = loop.pydock(*words)
+        assert done.returncode, words
+        assert f"did you mean {meant}?" in done.stderr, words
+    loop.ok("volume", "rm", "database")
+
+
+def test_system_prune_takes_what_nothing_uses_and_asks_first(loop: EngineRoot) -> None:
+    loop.ok("create", "--name", "old", "-l", "keep=1", "toolbox", "true")
+    asked = loop.pydock("system", "prune", input="n\n")
+    assert asked.returncode == 1
+    assert "- all stopped containers" in asked.stderr
+    assert "Deleted" not in loop.ok("system", "prune", "-f", "--filter", "label!=keep")
+    gone = loop.ok("system", "prune", "-f", "--filter", "label=keep=1")
+    assert "Deleted Containers:" in gone
+    assert "Total reclaimed space:" in gone
+    assert loop.ok("ps", "-a", "--format", "{{.Names}}") == "loop"
+
+
+def test_top_with_columns_of_ones_own(loop: EngineRoot) -> None:
+    heading, *rows = loop.ok("top", "loop", "-o", "pid,comm").splitlines()
+    assert heading.split() == ["PID", "COMMAND"]
+    assert any(row.split()[1] == "sh" for row in rows)
+    assert "pid" in loop.pydock("top", "loop", "-o", "comm").stderr
