@@ -49,6 +49,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "System",
         (
+            ("completion", "completion", "Print the completion script for bash, zsh or fish"),
             ("events", "events", "Get real time events from the engine"),
             ("info", "info", "Display system-wide information"),
             ("serve", "serve", "Serve the Docker Engine API on a unix socket"),

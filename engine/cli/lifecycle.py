@@ -49,13 +49,15 @@ def parse_signal(text: str) -> int:
 def _stop(context: Context, options: Parsed) -> int:
     timeout = options.number("timeout") if options.given("timeout") else options.number("time")
     stop = context.engine.containers.stop
-    return for_each(options.arguments, lambda name: stop(name, timeout))
+    number = parse_signal(options.text("signal")) if options.text("signal") else None
+    return for_each(options.arguments, lambda name: stop(name, timeout, signal=number))
 
 
 def _restart(context: Context, options: Parsed) -> int:
     timeout = options.number("timeout") if options.given("timeout") else options.number("time")
     restart = context.engine.containers.restart
-    return for_each(options.arguments, lambda name: restart(name, timeout))
+    number = parse_signal(options.text("signal")) if options.text("signal") else None
+    return for_each(options.arguments, lambda name: restart(name, timeout, signal=number))
 
 
 def _kill(context: Context, options: Parsed) -> int:
@@ -101,6 +103,7 @@ def _wait(context: Context, options: Parsed) -> int:
 
 
 _TIMES = (
+    text("-s, --signal", "SIGNAL", "Signal to send to the container, in place of its own"),
     number("-t, --timeout", "SECONDS", "Seconds to wait before killing the container (-1: no limit)"),
     number("--time", "SECONDS", "The same as --timeout"),
 )

@@ -44,6 +44,10 @@ def _run(words: list[str]) -> int:
     from .errors import UsageError
     from .suggest import closest
 
+    if words[:1] == ["__complete"]:
+        from .complete import answer
+
+        return answer(words[1:], _global_options)
     before, words = _global_options(words)
     if not words:
         sys.stdout.write(_overview())
