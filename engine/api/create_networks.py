@@ -32,6 +32,8 @@ def read_networks(config: Fields, host: Fields) -> tuple[str, tuple[NetworkAttac
     mac = config.text("MacAddress")
     if mac and not places[mode].mac:  # of clients before 1.44
         places[mode] = places[mode].replace(mac=mac)
+    if mode != "bridge" and host.has("Links"):
+        places[mode] = places[mode].replace(links=(*places[mode].links, *host.texts("Links")))
     if len(places) == 1 and places[mode] == NetworkAttachment(network=mode):
         return mode, None
     return mode, tuple(places.values())
@@ -39,14 +41,13 @@ def read_networks(config: Fields, host: Fields) -> tuple[str, tuple[NetworkAttac
 
 def read_attachment(network: str, endpoint: Fields) -> NetworkAttachment:
     """One `EndpointSettings`."""
-    if endpoint.has("Links"):
-        raise ApiError(400, "links are not supported")
     ipam = endpoint.fields("IPAMConfig")
-    if ipam.has("IPv6Address"):
-        raise ApiError(400, "IPv6 is not supported")
     return NetworkAttachment(
         network=network,
         address=ipam.text("IPv4Address"),
         mac=endpoint.text("MacAddress"),
         aliases=endpoint.texts("Aliases"),
+        address6=ipam.text("IPv6Address"),
+        links=endpoint.texts("Links"),
+        priority=endpoint.number("GwPriority"),
     )

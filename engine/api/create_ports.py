@@ -1,4 +1,4 @@
-"""The published ports of a create body."""
+"""The published and the exposed ports of a create body."""
 
 from __future__ import annotations
 
@@ -26,9 +26,20 @@ def read_ports(host: Fields) -> tuple[PortMapping, ...]:
                         protocol=protocol or "tcp",
                         host_ip=binding.text("HostIp"),
                         host_port=host_first + offset if host_first else 0,
+                        host_port_last=host_last if first == last and host_last > host_first else 0,
                     )
                 )
     return tuple(mappings)
+
+
+def read_exposed(config: Fields) -> tuple[str, ...]:
+    """The keys of `ExposedPorts`, each as "80/tcp"."""
+    found = []
+    for port in config.fields("ExposedPorts").names():
+        number, _, protocol = port.partition("/")
+        first, last = _range(number, port)
+        found += [f"{one}/{protocol or 'tcp'}" for one in range(first, last + 1)]
+    return tuple(found)
 
 
 def _range(text: str, whole: str) -> tuple[int, int]:

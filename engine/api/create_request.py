@@ -12,11 +12,11 @@ from ..models import CreateRequest
 from .create_limits import read_devices, read_health, read_resources, read_restart, read_ulimits
 from .create_mounts import read_mounts
 from .create_networks import read_networks
-from .create_ports import read_ports
+from .create_ports import read_exposed, read_ports
 from .errors import ApiError
 from .fields import Fields
 
-_REFUSED = ("DeviceRequests", "Links", "StorageOpt")
+_REFUSED = ("DeviceRequests", "StorageOpt")
 _DISCARDED = ("CpuRealtimePeriod", "CpuRealtimeRuntime", "KernelMemory", "KernelMemoryTCP")
 _OUR_RUNTIMES = ("", "pydock-runc", "runc", "io.containerd.runc.v2")
 """Clients name Docker's own when they mean the usual one."""
@@ -71,6 +71,8 @@ def read_create(body: dict[str, Any], *, name: str, platform: str) -> Created:
         dns_search=host.texts("DnsSearch"),
         dns_options=host.texts("DnsOptions"),
         extra_hosts=host.texts("ExtraHosts"),
+        expose=read_exposed(config),
+        links=host.texts("Links") if network == "bridge" or networks is None else (),
         mounts=read_mounts(config, host),
         devices=read_devices(host),
         shm_size=host.number("ShmSize") or 64 << 20,

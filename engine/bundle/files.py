@@ -52,28 +52,39 @@ def hosts(request: CreateRequest, container: Container) -> str:
         lines = _read("/etc/hosts").splitlines() or list(_HOSTS)
     else:
         lines = list(_HOSTS)
-    gateway = next((endpoint.gateway for endpoint in container.endpoints if endpoint.gateway), "")
     for entry in request.extra_hosts:
         name, address = split_host(entry)
-        if address == HOST_GATEWAY:
-            address = gateway or "127.0.0.1"
-        lines.append(f"{address}\t{name}")
+        for one in _gateways(container) if address == HOST_GATEWAY else [address]:
+            lines.append(f"{one}\t{name}")
     names = own_names(request, container)
-    lines += [f"{endpoint.address}\t{names}" for endpoint in container.endpoints if endpoint.address]
+    lines += [f"{address}\t{names}" for address in _addresses(container)]
     return "\n".join(lines) + "\n"
 
 
-def write_changes(request: CreateRequest, container: Container, paths: Paths, *, gone: str = "") -> None:
+def write_changes(request: CreateRequest, container: Container, paths: Paths, *, gone: tuple[str, ...] = ()) -> None:
     """Bring the files of a running container to what `container.endpoints` says now; lines of its own in /etc/hosts
-    remain. `gone`: an address that it has no more. Raises OSError."""
+    remain. `gone`: addresses that it has no more. Raises OSError."""
     path = f"{paths.container(container.id)}/hosts"
     names = own_names(request, container)
-    addresses = [endpoint.address for endpoint in container.endpoints]
-    lines = [
-        line for line in _read(path).splitlines() if line.split()[:1] not in [[gone], *([one] for one in addresses)]
-    ]
+    addresses = _addresses(container)
+    own = {*gone, *addresses}
+    lines = [line for line in _read(path).splitlines() if not own.intersection(line.split()[:1])]
     _write(path, "\n".join([*lines, *(f"{address}\t{names}" for address in addresses)]) + "\n")
     _write(f"{paths.container(container.id)}/resolv.conf", resolv_conf(request, container))
+
+
+def _addresses(container: Container) -> list[str]:
+    return [one for endpoint in container.endpoints for one in (endpoint.address, endpoint.address6) if one]
+
+
+def _gateways(container: Container) -> list[str]:
+    """The addresses by which a container reaches its host."""
+    ways = sorted(container.endpoints, key=lambda endpoint: not (endpoint.default_route or endpoint.default_route6))
+    found = [
+        next((way.gateway for way in ways if way.gateway), ""),
+        next((way.gateway6 for way in ways if way.gateway6), ""),
+    ]
+    return [address for address in found if address] or ["127.0.0.1"]
 
 
 def own_names(request: CreateRequest, container: Container) -> str:

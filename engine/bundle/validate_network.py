@@ -22,13 +22,25 @@ def check_network(request: CreateRequest) -> None:
         _check_joined(request)
     elif not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", mode, re.ASCII):
         raise InvalidRequest(f'invalid network mode "{mode}"')
+    if request.links and mode in ("host", "none"):
+        raise InvalidRequest(f"conflicting options: links and the network mode {mode}")
+    for link in request.links:
+        _check_link(link)
+    for exposed in request.expose:
+        number, _, protocol = exposed.partition("/")
+        if (
+            not re.fullmatch(r"[0-9]{1,5}", number, re.ASCII)
+            or not 1 <= int(number) <= 65535
+            or protocol not in PROTOCOLS
+        ):
+            raise InvalidRequest(f'invalid exposed port "{exposed}"', hint="Give it as 80/tcp.")
     for attachment in request.networks or ():
         check_attachment(attachment)
     seen: set[tuple[str, int, str]] = set()
     for port in request.ports:
         _check_port(port)
         place = (port.host_ip, port.host_port, port.protocol)
-        if port.host_port and place in seen:
+        if port.host_port and not port.host_port_last and place in seen:
             raise InvalidRequest(f"port {port.host_port}/{port.protocol} is published twice")
         seen.add(place)
     for server in request.dns:
@@ -61,11 +73,18 @@ def check_attachment(attachment: NetworkAttachment) -> None:
     name = attachment.network
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", name, re.ASCII):
         raise InvalidRequest(f'invalid network name "{name}"')
-    if attachment.address:
+    for address, family, kind in (
+        (attachment.address, socket.AF_INET, "IPv4"),
+        (attachment.address6, socket.AF_INET6, "IPv6"),
+    ):
+        if not address:
+            continue
         try:
-            socket.inet_pton(socket.AF_INET, attachment.address)
+            socket.inet_pton(family, address)
         except (OSError, ValueError) as error:
-            raise InvalidRequest(f"invalid IPv4 address: {attachment.address}") from error
+            raise InvalidRequest(f"invalid {kind} address: {address}") from error
+    for link in attachment.links:
+        _check_link(link)
     if attachment.mac:
         octets = re.fullmatch(
             r"([0-9a-f]{2})(?:([:-])[0-9a-f]{2})(?:\2[0-9a-f]{2}){4}", attachment.mac, re.I | re.ASCII
@@ -87,10 +106,18 @@ def _check_joined(request: CreateRequest) -> None:
         (request.ports or request.publish_all, "port publishing and the container type network mode"),
         (request.dns or request.dns_search or request.dns_options, "dns and the network mode"),
         (request.extra_hosts, "custom host-to-IP mapping and the network mode"),
+        (request.links, "links and the network mode"),
+        (request.expose, "port exposing and the container type network mode"),
     )
     for given, what in conflicts:
         if given:
             raise InvalidRequest(f"conflicting options: {what}")
+
+
+def _check_link(link: str) -> None:
+    name, _, alias = link.partition(":")
+    if not name or not re.fullmatch(r"[^\s:/]{0,253}", alias) or (":" in link and not alias):
+        raise InvalidRequest(f'bad format for links: "{link}"', hint="Give CONTAINER or CONTAINER:ALIAS.")
 
 
 def _check_port(port: PortMapping) -> None:
@@ -100,5 +127,7 @@ def _check_port(port: PortMapping) -> None:
         raise InvalidRequest(f"invalid containerPort: {port.container_port}")
     if not 0 <= port.host_port <= 65535:
         raise InvalidRequest(f"invalid hostPort: {port.host_port}")
+    if port.host_port_last and not port.host_port <= port.host_port_last <= 65535:
+        raise InvalidRequest(f"invalid hostPort: {port.host_port}-{port.host_port_last}")
     if port.host_ip and not is_address(port.host_ip):
         raise InvalidRequest(f"invalid IP address: {port.host_ip}")

@@ -138,6 +138,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "rm": ("network_remove", "network rm"),
         "remove": ("network_remove", "network rm"),
         "prune": ("network_remove", "network prune"),
+        "reload": ("network", "network reload"),
     },
     "volume": {
         "create": ("volume", "volume create"),

@@ -7,7 +7,7 @@ from .environment import read_environment, read_labels
 from .errors import UsageError
 from .mounts import parse_mount, parse_tmpfs, parse_volume
 from .network_options import read_networks
-from .ports import parse_ports
+from .ports import parse_exposed, parse_ports
 from .units import parse_duration, parse_size
 
 TYPE_CHECKING = False
@@ -46,9 +46,11 @@ def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
         networks=networks,
         ports=parse_ports(options.many("publish")),
         publish_all=options.flag("publish-all"),
+        expose=parse_exposed(options.many("expose")),
+        links=options.many("link") if network == "bridge" or networks is None else (),
         dns=options.many("dns"),
         dns_search=options.many("dns-search"),
-        dns_options=options.many("dns-option"),
+        dns_options=(*options.many("dns-option"), *options.many("dns-opt")),
         extra_hosts=tuple(_extra_host(text) for text in options.many("add-host")),
         mounts=(
             *(parse_volume(text) for text in options.many("volume")),

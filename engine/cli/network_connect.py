@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..models import NetworkAttachment
+from .network_options import read_priority
 from .options import Command, flag, many, text
 
 TYPE_CHECKING = False
@@ -20,6 +21,9 @@ def _connect(context: Context, options: Parsed) -> int:
             address=options.text("ip"),
             mac=options.text("mac-address"),
             aliases=options.many("alias"),
+            address6=options.text("ip6"),
+            links=options.many("link"),
+            priority=read_priority(options.text("gw-priority"), options.command.name),
         ),
     )
     return 0
@@ -39,7 +43,10 @@ COMMANDS = {
         _connect,
         (
             many("--alias", "NAME", "Add a further name of the container in this network"),
+            text("--gw-priority", "NUMBER", "Of a container's networks, the highest has its default route"),
             text("--ip", "ADDRESS", "IPv4 address (e.g., 172.30.100.104)"),
+            text("--ip6", "ADDRESS", "IPv6 address (e.g., fd00:1::104)"),
+            many("--link", "CONTAINER[:ALIAS]", "Know another container by a name in this network"),
             text("--mac-address", "MAC", "MAC address (e.g., 92:d0:c6:0a:29:33)"),
         ),
         minimum=2,

@@ -1,4 +1,5 @@
-"""`--network` of `run` and `create`, with what belongs to it: `--ip`, `--mac-address`, `--network-alias`."""
+"""`--network` of `run` and `create`, with what belongs to it: `--ip`, `--ip6`, `--mac-address`, `--network-alias`,
+`--link`."""
 
 from __future__ import annotations
 
@@ -10,19 +11,27 @@ if TYPE_CHECKING:
     from .options import Parsed
 
 _MODES = ("host", "none")
-_KEYS = ("name", "alias", "ip", "mac-address")
+_KEYS = ("name", "alias", "ip", "ip6", "mac-address", "link", "gw-priority")
+_REPEATED = ("alias", "link")
 
 
 def read_networks(options: Parsed) -> tuple[str, tuple[NetworkAttachment, ...] | None]:
     """The mode or first network, and all networks if more than one is asked for or anything of one.
 
-    A network is written as its name, or as `name=NAME,alias=…,ip=…,mac-address=…`. The options beside it mean
-    the first.
+    A network is written as its name, or as `name=NAME,alias=…,ip=…,ip6=…,mac-address=…,link=…,gw-priority=…`. The
+    options beside it mean the first.
     """
     given = (*options.many("network"), *options.many("net"))
     attached = [_read(text, options.command.name) for text in given] or [NetworkAttachment(network="bridge")]
     first = attached[0]
-    for name, field in (("ip", first.address), ("mac-address", first.mac), ("network-alias", first.aliases)):
+    own_links = first.network != "bridge"  # on that one they are lines in /etc/hosts
+    for name, field in (
+        ("ip", first.address),
+        ("ip6", first.address6),
+        ("mac-address", first.mac),
+        ("network-alias", first.aliases),
+        ("link", first.links),
+    ):
         if field and options.given(name):
             raise UsageError(
                 f"conflicting options: cannot specify both --{name} and the same of a network", options.command.name
@@ -31,6 +40,8 @@ def read_networks(options: Parsed) -> tuple[str, tuple[NetworkAttachment, ...] |
         address=first.address or options.text("ip"),
         mac=first.mac or options.text("mac-address"),
         aliases=first.aliases or options.many("network-alias"),
+        address6=first.address6 or options.text("ip6"),
+        links=first.links or (options.many("link") if own_links and first.network not in _MODES else ()),
     )
     if first == NetworkAttachment(network=first.network) and len(attached) == 1:
         return first.network, None
@@ -49,7 +60,7 @@ def _read(text: str, command: str) -> NetworkAttachment:
     values: dict[str, list[str]] = {}
     for word in text.split(","):
         key, equals, value = word.partition("=")
-        if key not in _KEYS or not equals or not value or (key != "alias" and key in values):
+        if key not in _KEYS or not equals or not value or (key not in _REPEATED and key in values):
             raise UsageError(
                 f'invalid argument "{text}" for "--network" flag: written as NAME or '
                 f"name=NAME[,{'=…,'.join(_KEYS[1:])}=…]",
@@ -63,4 +74,17 @@ def _read(text: str, command: str) -> NetworkAttachment:
         address="".join(values.get("ip", ())),
         mac="".join(values.get("mac-address", ())),
         aliases=tuple(values.get("alias", ())),
+        address6="".join(values.get("ip6", ())),
+        links=tuple(values.get("link", ())),
+        priority=read_priority("".join(values.get("gw-priority", ())), command),
     )
+
+
+def read_priority(text: str, command: str) -> int:
+    """Docker's `gw-priority`, which may be negative."""
+    if not text:
+        return 0
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f'invalid argument "{text}" for "gw-priority": not a number', command) from None

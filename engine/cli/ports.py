@@ -13,6 +13,21 @@ def parse_ports(values: tuple[str, ...]) -> tuple[PortMapping, ...]:
     return tuple(mapping for value in values for mapping in _parse(value))
 
 
+def parse_exposed(values: tuple[str, ...]) -> tuple[str, ...]:
+    """All ports of all `--expose` options, each as "80/tcp"."""
+    found = []
+    for text in values:
+        rest, slash, protocol = text.partition("/")
+        protocol = protocol.lower() if slash else "tcp"
+        try:
+            if protocol not in PROTOCOLS:
+                raise _invalid(text, f"unknown protocol {protocol!r}")
+            found += [f"{port}/{protocol}" for port in _range(text, rest, "port")]
+        except UsageError as error:
+            raise UsageError(error.message.replace("-p, --publish", "--expose"), "run") from None
+    return tuple(dict.fromkeys(found))
+
+
 def _parse(text: str) -> list[PortMapping]:
     rest, slash, protocol = text.partition("/")
     protocol = protocol.lower() if slash else "tcp"
@@ -37,8 +52,13 @@ def _parse(text: str) -> list[PortMapping]:
         raise _invalid(text, f"{host_ip!r} is no IP address")
     container = _range(text, parts[-1], "container port")
     host = _range(text, parts[0], "host port") if len(parts) == 2 and parts[0] else []
-    if len(container) == 1 and len(host) > 1:
-        raise _invalid(text, "one container port needs one host port, not a range")
+    if len(container) == 1 and len(host) > 1:  # the first of them that is free
+        last = host[-1]
+        return [
+            PortMapping(
+                container_port=container[0], protocol=protocol, host_ip=host_ip, host_port=host[0], host_port_last=last
+            )
+        ]
     if host and len(host) != len(container):
         raise _invalid(text, "the two ranges differ in length")
     return [

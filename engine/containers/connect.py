@@ -13,6 +13,7 @@ from ..models import NetworkAttachment
 from ..networks import rows as network_rows
 from ..networks.reserve import check, reserve
 from . import rows
+from .links import split_link
 from .locks import LifecycleLock, shim_alive
 from .session import ask
 
@@ -32,6 +33,8 @@ def connect(store: Store, paths: Paths, container: Container, attachment: Networ
         container, request = rows.load(store, container.id), rows.request(store, container.id)
         _check_mode(request, network)
         check(network, attachment)
+        for link in attachment.links:
+            rows.find(store, split_link(link)[0])
         attached = _attached(request)
         if _named(attached, network):
             raise Conflict(f"endpoint with name {container.name} already exists in network {network.name}")
@@ -77,7 +80,7 @@ def disconnect(store: Store, paths: Paths, container: Container, reference: str)
         with store.transaction() as tx:
             rows.set_request(tx, container.id, changed)
         if held:
-            files.write_changes(changed, rows.load(store, container.id), paths, gone=held.address)
+            files.write_changes(changed, rows.load(store, container.id), paths, gone=(held.address, held.address6))
 
 
 def _check_mode(request: CreateRequest, network: Network) -> None:

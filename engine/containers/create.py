@@ -11,6 +11,7 @@ from ..errors import ImageNotFound, NameInUse
 from ..models import Container, Mount
 from ..phases import Phases
 from . import files, names, rebuild, rows
+from .links import split_link
 from .locks import LifecycleLock
 
 TYPE_CHECKING = False
@@ -40,6 +41,8 @@ def create(
     phases = Phases(on_phase)
     validate.validate(request)
     request = namespaces.with_ids(request, lambda reference: rows.find(store, reference).id)
+    for link in (*request.links, *(link for place in request.networks or () for link in place.links)):
+        rows.find(store, split_link(link)[0])
     with phases.step("image"):
         image = images.config(request.image)
         _check_platform(request, image)
@@ -108,7 +111,7 @@ def _row(request: CreateRequest, image: ImageConfig) -> Container:
         labels={**image.labels, **request.labels},
         network=request.network,
         ports=request.ports,
-        exposed_ports=image.exposed_ports,
+        exposed_ports=tuple(dict.fromkeys((*image.exposed_ports, *request.expose))),
         resources=request.resources,
         restart=request.restart,
     )

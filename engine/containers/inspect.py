@@ -7,6 +7,7 @@ import time
 
 from ..bundle import process
 from ..networks.networks import endpoint_id
+from .links import split_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..models import Container, CreateRequest, DeviceLimit, Mount, PortMapping
     from ..paths import Paths
 
+_ENDPOINT_TEXTS = ("IPAddress", "Gateway", "GlobalIPv6Address", "IPv6Gateway", "MacAddress")
+_ENDPOINT_NUMBERS = {"IPPrefixLen": 0, "GlobalIPv6PrefixLen": 0}
 ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -137,6 +140,7 @@ def _host_config(container: Container, request: CreateRequest) -> dict[str, Any]
         "DnsOptions": list(request.dns_options),
         "DnsSearch": list(request.dns_search),
         "ExtraHosts": list(request.extra_hosts) or None,
+        "Links": [_link(container, link) for link in request.links] or None,
         "GroupAdd": list(request.group_add) or None,
         "IpcMode": request.ipc_mode or "private",
         "PidMode": request.pid_mode,
@@ -246,32 +250,40 @@ def _network_settings(container: Container) -> dict[str, Any]:
             "IPAddress": endpoint.address,
             "IPPrefixLen": endpoint.prefix_length,
             "Gateway": endpoint.gateway,
+            "GlobalIPv6Address": endpoint.address6,
+            "GlobalIPv6PrefixLen": endpoint.prefix_length6,
+            "IPv6Gateway": endpoint.gateway6,
+            "GwPriority": endpoint.priority,
             "MacAddress": endpoint.mac,
+            "Links": list(endpoint.links) or None,
             "Aliases": list(endpoint.aliases) or None,
             "DNSNames": [container.name, *endpoint.aliases, container.id[:12]],
             "NetworkID": endpoint.network_id,
             "EndpointID": endpoint_id(container.id, endpoint.network_id) if endpoint.network_id else "",
         }
         for endpoint in endpoints
-    } or {container.network: {"IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": "", "Aliases": None}}
+    } or {container.network: {**dict.fromkeys(_ENDPOINT_TEXTS, ""), **_ENDPOINT_NUMBERS, "Aliases": None}}
     first = next(iter(networks.values()))
     published = tuple(port for endpoint in endpoints for port in endpoint.ports)
     return {
         "Bridge": "",
         "SandboxKey": f"/proc/{container.pid}/ns/net" if container.pid else "",
         "Ports": {**dict.fromkeys(container.exposed_ports), **_bindings(published)},
-        "IPAddress": first["IPAddress"],
-        "IPPrefixLen": first["IPPrefixLen"],
-        "Gateway": first["Gateway"],
-        "MacAddress": first["MacAddress"],
+        **{key: first[key] for key in (*_ENDPOINT_TEXTS, *_ENDPOINT_NUMBERS)},
         "Networks": networks,
     }
+
+
+def _link(container: Container, link: str) -> str:
+    name, alias = split_link(link)
+    return f"/{name}:/{container.name}/{alias}"
 
 
 def _bindings(ports: tuple[PortMapping, ...]) -> dict[str, list[dict[str, str]]]:
     result: dict[str, list[dict[str, str]]] = {}
     for port in ports:
-        host = {"HostIp": port.host_ip, "HostPort": str(port.host_port) if port.host_port else ""}
+        last = f"-{port.host_port_last}" if port.host_port_last else ""
+        host = {"HostIp": port.host_ip, "HostPort": f"{port.host_port}{last}" if port.host_port else ""}
         result.setdefault(f"{port.container_port}/{port.protocol}", []).append(host)
     return result
 

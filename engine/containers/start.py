@@ -12,7 +12,7 @@ from ..phases import Phases
 from ..shim import frames
 from ..shim.plan import CopyUp, Plan
 from ..zygote import client as zygote
-from . import create, log_options, rebuild, rows
+from . import create, links, log_options, rebuild, rows
 from .locks import LifecycleLock, shim_alive, wait_for_shim
 from .session import Session
 
@@ -102,7 +102,9 @@ class Starter:
     def _plan(self, container: Container, request: CreateRequest) -> Plan:
         image = self._images.config(container.image_id)
         self._images.ensure_unpacked(image)
-        endpoints = self._networks.reserve(container.id, container.name, request, image.exposed_ports)
+        if request.links:
+            request = links.with_links(self._store, container, request)
+        endpoints = self._networks.reserve(container.id, container.name, request, container.exposed_ports)
         container = container.replace(endpoints=endpoints)
         config = create.write_bundle(self._paths, self._images, image, request, container)
         rebuild.keep(self._paths, container, request)

@@ -129,6 +129,10 @@ class Networks:
         asked = ports.wanted(request.ports, exposed_ports, publish_all=request.publish_all)
         return reserve.reserve(self._store, self._root, container_id, wanted, asked)
 
+    def used(self) -> set[str]:
+        """The names of networks that containers are on."""
+        return {row[0] for row in self._store.query("SELECT DISTINCT network FROM endpoints")}
+
     def release(self, container_id: str) -> None:
         """Give addresses and host ports back; quiet when there are none."""
         with self._store.transaction() as tx:
@@ -143,7 +147,7 @@ class Networks:
 
         try:
             with HostLock(), Netlink() as host:
-                used = {row[0] for row in self._store.query("SELECT DISTINCT network FROM endpoints")}
+                used = self.used()
                 for network in rows.every(self._store):
                     if network.bridge and network.name not in used:
                         give_up(host, network, self._root)

@@ -163,7 +163,16 @@ def test_networks(api: Api) -> None:
     assert made.status == 201
     assert api("POST", "/networks/create", {"Name": "net1"}).status == 409
     assert api("POST", "/networks/create", {}).status == 400
-    assert api("POST", "/networks/create", {"Name": "net2", "EnableIPv6": True}).status == 400
+    pools = [{"Subnet": "fd00:2f::/64"}, {"Subnet": "10.204.1.0/24"}]
+    dual = {"Name": "net2", "EnableIPv6": True, "Attachable": True, "IPAM": {"Config": pools}}
+    assert api("POST", "/networks/create", dual).status == 201
+    shown = api("GET", "/networks/net2").json
+    assert shown["IPAM"]["Config"] == [
+        {"Subnet": "10.204.1.0/24", "Gateway": "10.204.1.1"},
+        {"Subnet": "fd00:2f::/64", "Gateway": "fd00:2f::1"},
+    ]
+    assert (shown["EnableIPv4"], shown["EnableIPv6"], shown["Attachable"]) == (True, True, True)
+    assert api("DELETE", "/networks/net2").status == 204
     assert api("GET", "/networks/net1").json["Internal"]
     assert api("GET", f"/networks/{made.json['Id'][:12]}").json["Name"] == "net1"
     assert {net["Name"] for net in api("GET", "/networks").json} >= {"bridge", "host", "none", "net1"}

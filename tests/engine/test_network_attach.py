@@ -1,19 +1,12 @@
 """A container's network seen from inside, from the host, from its neighbours and from a machine outside.
 
-Containers are bare network namespaces here: what is tested is the wiring. The machine outside is a namespace too,
-joined to the host by a veth pair, with no route to the containers' subnet.
+Containers are bare network namespaces here: what is tested is the wiring.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 import socket
 import subprocess
-import sys
-import tempfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,121 +15,18 @@ import pytest
 from pyroute2 import IPRoute, NetNS  # type: ignore[import-untyped]
 
 from engine.errors import Conflict
-from engine.models import CreateRequest, Endpoint, PortMapping
+from engine.models import CreateRequest, PortMapping
 from engine.networks import attach as network
 from engine.networks import links, rules
-from engine.networks.networks import Networks
 from engine.networks.nfnetlink import table_exists
 from engine.networks.nftables import run
-from engine.paths import Paths
-from engine.store import Store
-from runtime.kernel import calls, constants
 from tests.support.engine import wait_until
+from tests.support.hosts import Net, Outside, Place, free_port, machine_outside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.root
-
-SERVER = """
-import socket, sys, select
-kind = socket.SOCK_STREAM if sys.argv[1] == "tcp" else socket.SOCK_DGRAM
-s = socket.socket(socket.AF_INET, kind)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("", int(sys.argv[2])))
-if kind == socket.SOCK_STREAM:
-    s.listen()
-print("ready", flush=True)
-while True:
-    if kind == socket.SOCK_STREAM:
-        peer, address = s.accept()
-        peer.sendall((sys.argv[3] + " " + address[0]).encode())
-        peer.close()
-    else:
-        data, address = s.recvfrom(100)
-        s.sendto((sys.argv[3] + " " + address[0]).encode(), address)
-"""
-CLIENT = """
-import socket, sys
-kind = socket.SOCK_STREAM if sys.argv[1] == "tcp" else socket.SOCK_DGRAM
-s = socket.socket(socket.AF_INET, kind)
-s.settimeout(float(sys.argv[4]))
-try:
-    s.connect((sys.argv[2], int(sys.argv[3])))
-    if kind == socket.SOCK_DGRAM:
-        s.send(b"?")
-    print(s.recv(100).decode())
-except OSError as error:
-    print(type(error).__name__)
-"""
-
-
-class Place:
-    """A network namespace that lives as long as its process; "" stands for the host."""
-
-    def __init__(self, name: str = "", *, host: bool = False) -> None:
-        self.id = os.urandom(32).hex()
-        self.name = name
-        self._running: list[subprocess.Popen[str]] = []
-        self.pid = 0
-        if not host:
-            self.pid = self._start(["unshare", "-n"], "print('ready', flush=True); import time; time.sleep(600)").pid
-
-    def serve(self, port: int, protocol: str = "tcp") -> None:
-        """Answer everyone with this place's name and the caller's address."""
-        self._start(self._enter(), SERVER, protocol, str(port), self.name)
-
-    def ask(self, address: str, port: int, protocol: str = "tcp", timeout_s: float = 2.0) -> str:
-        """What a server there answers, or the name of the error."""
-        words = [*self._enter(), sys.executable, "-SIc", CLIENT, protocol, address, str(port), str(timeout_s)]
-        return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
-
-    def end(self) -> None:
-        for process in self._running:
-            process.kill()
-        for process in self._running:
-            process.wait()
-        self._running.clear()
-
-    def _enter(self) -> list[str]:
-        return ["nsenter", "-t", str(self.pid), "-n"] if self.pid else []
-
-    def _start(self, before: list[str], *code: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen([*before, sys.executable, "-SIc", *code], stdout=subprocess.PIPE, text=True)
-        self._running.append(process)
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-
-class Net:
-    """A data root's networks, with places attached to them."""
-
-    def __init__(self, base: Path) -> None:
-        self.paths = Paths(str(base / "root"), str(base / "run"))
-        self.paths.create()
-        self.store = Store(self.paths.database)
-        self.networks = Networks(self.store, self.paths)
-        self.attached: list[tuple[Place, Endpoint]] = []
-        self.places: list[Place] = []
-
-    def container(self, name: str, *ports: PortMapping) -> tuple[Place, Endpoint]:
-        place = Place(name)
-        self.places.append(place)
-        request = CreateRequest(image="toolbox", ports=ports)
-        (endpoint,) = self.networks.reserve(place.id, name, request)
-        network.attach(place.pid, place.id, endpoint)
-        self.attached.append((place, endpoint))
-        return place, endpoint
-
-    def close(self) -> None:
-        for place in self.places:
-            place.end()
-        for place, endpoint in self.attached:
-            network.detach(place.id, endpoint)
-            self.networks.release(place.id)
-        self.networks.teardown()
-        self.store.close()
 
 
 @pytest.fixture
@@ -152,36 +42,9 @@ def host() -> Place:
 
 
 @pytest.fixture
-def outside() -> Iterator[Place]:
-    """Another machine at 198.51.100.2; this host is 198.51.100.1 to it."""
+def outside() -> Iterator[Outside]:
     with machine_outside() as place:
         yield place
-
-
-@contextlib.contextmanager
-def machine_outside() -> Iterator[Place]:
-    place = Place("outside")
-    name = f"out{os.getpid()}"
-    try:
-        with IPRoute() as route:
-            route.link("add", ifname=name, kind="veth", peer={"ifname": "eth0", "net_ns_pid": place.pid})
-            (index,) = route.link_lookup(ifname=name)
-            route.addr("add", index=index, address="198.51.100.1", prefixlen=24)
-            route.link("set", index=index, state="up")
-        with NetNS(f"/proc/{place.pid}/ns/net") as inside:
-            (index,) = inside.link_lookup(ifname="eth0")
-            inside.addr("add", index=index, address="198.51.100.2", prefixlen=24)
-            inside.link("set", index=index, state="up")
-        yield place
-    finally:
-        place.end()
-        with IPRoute() as route, contextlib.suppress(Exception):
-            route.link("del", ifname=name)
-
-
-def free_port() -> int:
-    with socket.create_server(("0.0.0.0", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_interface_address_route_and_loopback(net: Net) -> None:
@@ -204,57 +67,57 @@ def test_neighbours_reach_each_other(net: Net) -> None:
     assert two.ask(endpoint.address, 80) == f"one {net.attached[1][1].address}"
 
 
-def test_published_ports_from_the_host_by_every_address(net: Net, host: Place, outside: Place) -> None:
+def test_published_ports_from_the_host_by_every_address(net: Net, host: Place, outside: Outside) -> None:
     number = free_port()
     one, endpoint = net.container("one", PortMapping(container_port=80, host_port=number))
     one.serve(80)
     assert host.ask("127.0.0.1", number) == f"one {endpoint.gateway}"
     assert host.ask("127.0.0.53", number) == f"one {endpoint.gateway}"
-    assert host.ask("198.51.100.1", number).startswith("one ")
+    assert host.ask(outside.host, number).startswith("one ")
     assert host.ask(endpoint.gateway, number).startswith("one ")
-    assert outside.ask("198.51.100.1", number) == "one 198.51.100.2"
+    assert outside.ask(outside.host, number) == f"one {outside.address}"
 
 
-def test_published_udp(net: Net, host: Place, outside: Place) -> None:
+def test_published_udp(net: Net, host: Place, outside: Outside) -> None:
     number = free_port()
     one, _ = net.container("one", PortMapping(container_port=53, host_port=number, protocol="udp"))
     one.serve(53, "udp")
     assert host.ask("127.0.0.1", number, "udp").startswith("one ")
-    assert outside.ask("198.51.100.1", number, "udp") == "one 198.51.100.2"
+    assert outside.ask(outside.host, number, "udp") == f"one {outside.address}"
 
 
-def test_a_port_on_one_address_only(net: Net, host: Place, outside: Place) -> None:
+def test_a_port_on_one_address_only(net: Net, host: Place, outside: Outside) -> None:
     number = free_port()
     port = PortMapping(container_port=80, host_port=number, host_ip="127.0.0.1")
     one, _ = net.container("one", port)
     one.serve(80)
     assert host.ask("127.0.0.1", number).startswith("one ")
-    assert outside.ask("198.51.100.1", number) == "ConnectionRefusedError"
+    assert outside.ask(outside.host, number) == "ConnectionRefusedError"
 
 
-def test_hairpin_from_a_neighbour_and_from_itself(net: Net, outside: Place) -> None:
+def test_hairpin_from_a_neighbour_and_from_itself(net: Net, outside: Outside) -> None:
     number = free_port()
     one, endpoint = net.container("one", PortMapping(container_port=80, host_port=number))
     two, _ = net.container("two")
     one.serve(80)
-    for address in ("198.51.100.1", endpoint.gateway):
+    for address in (outside.host, endpoint.gateway):
         assert two.ask(address, number).startswith("one ")
         assert one.ask(address, number).startswith("one ")
     assert outside.pid
 
 
-def test_the_way_out_is_masqueraded(net: Net, outside: Place) -> None:
+def test_the_way_out_is_masqueraded(net: Net, outside: Outside) -> None:
     """The machine outside has no route to the containers: it answers because it sees the host's address."""
     one, _ = net.container("one")
     outside.serve(9000)
-    assert one.ask("198.51.100.2", 9000) == "outside 198.51.100.1"
+    assert one.ask(outside.address, 9000) == f"outside {outside.host}"
 
 
-def test_unpublished_ports_are_closed_to_the_outside(net: Net, outside: Place) -> None:
+def test_unpublished_ports_are_closed_to_the_outside(net: Net, outside: Outside) -> None:
     one, endpoint = net.container("one")
     one.serve(80)
     with NetNS(f"/proc/{outside.pid}/ns/net") as inside:
-        inside.route("add", dst="default", gateway="198.51.100.1")
+        inside.route("add", dst="default", gateway=outside.host)
     assert outside.ask(endpoint.address, 80, timeout_s=0.7) == "TimeoutError"
 
 
@@ -407,92 +270,3 @@ def test_loopback_alone(net: Net) -> None:
     assert place.ask("127.0.0.1", 1) == "OSError"
     network.loopback(place.pid)
     assert place.ask("127.0.0.1", 1) == "ConnectionRefusedError"
-
-
-def on_a_host_of_its_own(story: Callable[[], None]) -> None:
-    """Run the story in a new network namespace, as if on a machine without any of this one's firewall rules."""
-
-    def run_there() -> None:
-        calls.unshare(constants.CLONE_NEWNET)
-        network.loopback(threading.get_native_id())
-        # A namespace starts with what the host has set.
-        shell("echo 0 > /proc/sys/net/ipv4/ip_forward")
-        story()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run_there).result(timeout=100)
-
-
-def reach_in_and_out(base: Path) -> None:
-    """The whole story in short: out by masquerade, in by a published port."""
-    net = Net(base)
-    try:
-        with machine_outside() as outside:
-            number = 8080
-            one, _ = net.container("one", PortMapping(container_port=80, host_port=number))
-            one.serve(80)
-            outside.serve(9000)
-            assert one.ask("198.51.100.2", 9000) == "outside 198.51.100.1"
-            assert outside.ask("198.51.100.1", number) == "one 198.51.100.2"
-            # A second start on the same network adds nothing to the host's chains.
-            before = shell("nft list ruleset")
-            net.container("two")
-            assert shell("nft list ruleset").count('comment "pydock"') == before.count('comment "pydock"')
-    finally:
-        net.close()
-
-
-def shell(line: str) -> str:
-    return subprocess.run(["sh", "-ec", line], capture_output=True, text=True, check=True).stdout
-
-
-def test_a_bare_host_gets_forwarding_switched_on(tmp_path: Path) -> None:
-    def story() -> None:
-        assert shell("cat /proc/sys/net/ipv4/ip_forward") == "0\n"
-        reach_in_and_out(tmp_path)
-        assert shell("cat /proc/sys/net/ipv4/ip_forward") == "1\n"
-        assert shell("nft list ruleset") == ""
-
-    on_a_host_of_its_own(story)
-
-
-@pytest.mark.parametrize("program", ["iptables-nft", "iptables-legacy"])
-@pytest.mark.parametrize("docker_user", [True, False], ids=["docker", "plain"])
-def test_packets_pass_beside_a_firewall_that_drops_forwarding(tmp_path: Path, program: str, docker_user: bool) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-
-    def story() -> None:
-        try:
-            shell(f"{program} -P FORWARD DROP")
-        except subprocess.CalledProcessError:
-            pytest.skip(f"this kernel does not do {program}")
-        if docker_user:
-            shell(f"{program} -N DOCKER-USER; {program} -A DOCKER-USER -j RETURN; {program} -I FORWARD -j DOCKER-USER")
-        before = shell(f"{program} -S")
-        reach_in_and_out(tmp_path)
-        assert shell(f"{program} -S") == before
-
-    on_a_host_of_its_own(story)
-
-
-def test_packets_pass_beside_a_running_dockerd(tmp_path: Path) -> None:
-    if shutil.which("dockerd") is None:
-        pytest.skip("dockerd is not installed")
-
-    def story() -> None:
-        base = tempfile.mkdtemp(prefix="dockerd-")
-        options = f"--data-root {base}/lib --exec-root {base}/run --pidfile {base}/pid --host unix://{base}/sock"
-        with open(f"{base}/log", "wb") as log:
-            daemon = subprocess.Popen(["dockerd", *options.split()], stdout=log, stderr=log)
-        try:
-            wait_until("dockerd to set its rules up", lambda: "DOCKER-USER" in shell("iptables -S FORWARD"), 60)
-            wait_until("dockerd to answer", lambda: os.path.exists(f"{base}/sock"), 60)
-            assert "-P FORWARD DROP" in shell("iptables -S FORWARD")
-            reach_in_and_out(tmp_path)
-        finally:
-            daemon.terminate()
-            daemon.wait(timeout=30)
-            shutil.rmtree(base, ignore_errors=True)
-
-    on_a_host_of_its_own(story)

@@ -50,30 +50,45 @@ async def create(call: Call) -> Answer:
     fields = Fields(call.json(), "NetworkCreate")
     if not fields.text("Name"):
         raise ApiError(400, "network name is missing")
-    if fields.flag("EnableIPv6"):
-        raise ApiError(400, "IPv6 is not supported")
     for name in ("Ingress", "ConfigOnly"):
         if fields.flag(name):
             raise ApiError(400, f"{name} is not supported")
     ipam = fields.fields("IPAM")
     if ipam.text("Driver") not in ("", "default"):
         raise ApiError(404, f"could not find an IPAM driver {ipam.text('Driver')!r}")
-    configs = ipam.objects("Config")
-    if len(configs) > 1:
-        raise ApiError(400, "one subnet is supported")
-    config = configs[0] if configs else Fields({}, "Config")
+    config4, config6 = _configs(ipam.objects("Config"))
     network = await call.threads.call_long(
         call.engine.networks.create,
         fields.text("Name"),
         driver=fields.text("Driver") or "bridge",
-        subnet=config.text("Subnet"),
-        gateway=config.text("Gateway"),
-        ip_range=config.text("IPRange"),
+        subnet=config4.text("Subnet"),
+        gateway=config4.text("Gateway"),
+        ip_range=config4.text("IPRange"),
         internal=fields.flag("Internal"),
         labels=fields.pairs("Labels"),
         options=fields.pairs("Options"),
+        ipv4=fields.flag("EnableIPv4") or fields.value("EnableIPv4") is None,
+        ipv6=fields.flag("EnableIPv6"),
+        subnet6=config6.text("Subnet"),
+        gateway6=config6.text("Gateway"),
+        ip_range6=config6.text("IPRange"),
+        reserved={**config4.pairs("AuxiliaryAddresses"), **config6.pairs("AuxiliaryAddresses")},
+        attachable=fields.flag("Attachable"),
     )
     return json_answer({"Id": network.id, "Warning": ""}, 201)
+
+
+def _configs(configs: list[Fields]) -> tuple[Fields, Fields]:
+    """The entries of `IPAM.Config` for IPv4 and for IPv6."""
+    found = [Fields({}, "Config"), Fields({}, "Config")]
+    seen = set()
+    for config in configs:
+        index = 1 if any(":" in config.text(name) for name in ("Subnet", "Gateway", "IPRange")) else 0
+        if index in seen:
+            raise ApiError(400, "one subnet of each family is supported")
+        seen.add(index)
+        found[index] = config
+    return found[0], found[1]
 
 
 async def remove(call: Call) -> Answer:

@@ -47,7 +47,7 @@ def document(
     data["Config"] |= {"StdinOnce": request.open_stdin and request.stdin_once, "OnBuild": None}
     data["Mounts"] = [_mount(mount, engine.paths) for mount in container.mounts]
     data["NetworkSettings"]["Networks"] = _networks(container)
-    data["NetworkSettings"] |= {"SandboxID": "", "EndpointID": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0}
+    data["NetworkSettings"] |= {"SandboxID": "", "EndpointID": ""}
     data["HostConfig"].setdefault("Isolation", "")
     data["HostConfig"].setdefault("ConsoleSize", [0, 0])
     data["HostConfig"].setdefault("VolumesFrom", None)
@@ -85,7 +85,7 @@ def _networks(container: Container) -> dict[str, Any]:
     networks = {
         endpoint.network: {
             "IPAMConfig": None,
-            "Links": None,
+            "Links": list(endpoint.links) or None,
             "Aliases": None,
             "MacAddress": endpoint.mac,
             "DriverOpts": None,
@@ -94,9 +94,10 @@ def _networks(container: Container) -> dict[str, Any]:
             "Gateway": endpoint.gateway,
             "IPAddress": endpoint.address,
             "IPPrefixLen": endpoint.prefix_length,
-            "IPv6Gateway": "",
-            "GlobalIPv6Address": "",
-            "GlobalIPv6PrefixLen": 0,
+            "IPv6Gateway": endpoint.gateway6,
+            "GlobalIPv6Address": endpoint.address6,
+            "GlobalIPv6PrefixLen": endpoint.prefix_length6,
+            "GwPriority": endpoint.priority,
             "DNSNames": [container.name, container.id[:12]],
         }
         for endpoint in container.endpoints
