@@ -91,9 +91,8 @@ class Moved:
         outside, inside = netlink.Netlink(), _netlink_in(self._namespace_fd)
         for name, index, addresses, was_up in reversed(self._moved):
             try:
-                before = set(_indexes(outside))
                 _set_link(inside, index, name, own_fd)
-                _settle(outside, _index_of(outside, name, before), addresses, up=was_up)
+                _settle(outside, _find(outside, name)[0], addresses, up=was_up)
             except OSError:
                 continue
         self._moved = []
@@ -105,10 +104,15 @@ class Moved:
         index, flags = _find(outside, name)
         addresses = _lasting_addresses(outside, index)
         before = set(_indexes(inside))
-        _set_link(outside, index, wanted, self._namespace_fd)
-        new_index = _index_of(inside, wanted, before)
-        self._moved.append((name, new_index, addresses, bool(flags & _IFF_UP)))
-        _settle(inside, new_index, addresses, up=True)
+        if "%" not in wanted and _exists(inside, wanted):
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+        try:
+            _set_link(outside, index, wanted, self._namespace_fd)
+        finally:
+            # The kernel moves first and gives the name then: a refused name leaves a device that has moved.
+            for new_index in set(_indexes(inside)) - before:
+                self._moved.append((name, new_index, addresses, bool(flags & _IFF_UP)))
+        _settle(inside, self._moved[-1][1], addresses, up=True)
 
 
 def _netlink_in(namespace_fd: int) -> netlink.Netlink:
@@ -135,11 +139,14 @@ def _indexes(socket: netlink.Netlink) -> list[int]:
     return [_LINK.unpack_from(answer)[2] for answer in answers]
 
 
-def _index_of(socket: netlink.Netlink, name: str, before: set[int]) -> int:
-    """The index of a device that has just come; a template's name was the kernel's to complete."""
-    if "%" not in name:
-        return _find(socket, name)[0]
-    return next(index for index in _indexes(socket) if index not in before)
+def _exists(socket: netlink.Netlink, name: str) -> bool:
+    try:
+        _find(socket, name)
+    except OSError as error:
+        if error.errno == errno.ENODEV:
+            return False
+        raise
+    return True
 
 
 def _set_link(socket: netlink.Netlink, index: int, name: str, namespace_fd: int) -> None:

@@ -3,9 +3,10 @@
 `Program.prepare` does what needs rights or can fail with an explanation; `Program.execute` is what must come
 last: capabilities, system call filter, execve. Between them init waits for `start`.
 
-Order, and why: limits before the user changes (raising a hard limit takes a capability); the working directory
-as root first and as the user when root may not (network file systems); the permitted set outlives setuid so that a
-filter can be installed without no_new_privs; the filter after everything that it might forbid.
+Order, and why: hard limits are raised before the user changes (it takes a capability), and set at the very end, where
+the runtime needs nothing more that they could deny; the working directory as root first and as the user when root
+may not (network file systems); the permitted set outlives setuid so that a filter can be installed without
+no_new_privs; the filter after everything that it might forbid.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Program:
         user = section(process, "user")
         self._set_scheduling()
         terminal.give_stdio_to(user.get("uid") or 0)
-        rlimits.apply(self.limits)
+        rlimits.raise_hard(self.limits)
         lsm.set_for_exec(self._attributes)
         os.umask(0o022 if user.get("umask") is None else user["umask"])
         moved = self._change_directory(final=False)
@@ -133,6 +134,8 @@ class Program:
             except OSError:
                 continue
         os.write(status_fd, before)
+        # From here on there may be no memory to be had, no file and no process.
+        rlimits.apply(self.limits)
         if process.get("noNewPrivileges"):
             calls.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
             self.capabilities.apply()

@@ -146,7 +146,7 @@ class Init:
         self._begin("mounts")
         null_fd = mask.open_null()
         pivot.isolate(plan.propagation, plan.rootfs)
-        root_fd = pivot.bind_root(plan.rootfs)
+        root_fd = pivot.bind_root(plan.rootfs, plan.propagation)
         for mount in plan.planned:
             mounting.perform(root_fd, mount, plan.mount_label)
         cgroup_mounts.link_controllers(root_fd, plan.mounts, plan.cgroup_mounts)

@@ -17,14 +17,20 @@ from .options import PROPAGATION
 def isolate(propagation: str, rootfs: str) -> None:
     """Cut the namespace's mounts off the host's as `linux.rootfsPropagation` says (default: rslave)."""
     flag, _recursive = _parse(propagation or "rslave")
+    if flag == k.MS_UNBINDABLE:
+        # The rootfs is still to be bound; it becomes unbindable at the end.
+        flag = k.MS_PRIVATE
     mounts.mount("", "/", "", flag | k.MS_REC)
     if flag == k.MS_SHARED:
         # The bind of the rootfs must not propagate to the host, and pivot_root refuses a shared parent.
         mounts.mount("", _mount_point_of(rootfs), "", k.MS_PRIVATE)
 
 
-def bind_root(rootfs: str) -> int:
-    """Bind the rootfs, with what is mounted in it, onto itself; a descriptor of the new mount's root."""
+def bind_root(rootfs: str, propagation: str = "") -> int:
+    """Bind the rootfs, with what is mounted in it, onto itself; a descriptor of the new mount's root.
+
+    It gets no more mounts from the host, unless `linux.rootfsPropagation` is that of a slave.
+    """
     try:
         mount_fd = mounts.open_tree(k.AT_FDCWD, rootfs, recursive=True)
         try:
@@ -33,8 +39,9 @@ def bind_root(rootfs: str) -> int:
                 mounts.attach(mount_fd, target_fd)
             finally:
                 os.close(target_fd)
-            # Still what it was opened for: the directory at the mount's root, now attached.
-            mounts.set_attributes(mount_fd, propagation=k.MS_PRIVATE)
+            if propagation not in ("slave", "rslave"):
+                # Still what it was opened for: the directory at the mount's root, now attached.
+                mounts.set_attributes(mount_fd, propagation=k.MS_PRIVATE)
         except BaseException:
             os.close(mount_fd)
             raise

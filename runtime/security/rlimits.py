@@ -69,10 +69,21 @@ def parse(rlimits: list[dict[str, Any]] | None) -> list[Limit]:
     return list(limits.values())
 
 
+def raise_hard(limits: list[Limit]) -> None:
+    """Raise this process's hard limits as far as `apply` will want them, while it has the capability to.
+
+    Nothing is lowered, and no soft limit changes. Raises as `apply`.
+    """
+    for limit in limits:
+        soft, hard = resource.prlimit(0, NUMBERS[limit.name])
+        if hard != -1 and (limit.hard == -1 or limit.hard > hard):
+            apply([Limit(limit.name, soft, limit.hard, limit.at)])
+
+
 def apply(limits: list[Limit], pid: int = 0) -> None:
     """Set the limits of a process, 0 this one.
 
-    To be the last thing before exec: RLIMIT_AS or RLIMIT_NOFILE meant for the container must not hit the
+    To be the last thing before exec: RLIMIT_AS or RLIMIT_DATA meant for the container must not hit the
     runtime's own set-up. Raises SetupFailed; EPERM is a hard limit above ours without CAP_SYS_RESOURCE.
     """
     for limit in limits:
