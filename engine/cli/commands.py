@@ -160,4 +160,18 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
+_SWARM = "It runs containers on one machine; there is no swarm."
+_BUILD = "Build the image elsewhere and bring it here: pydock pull from a registry, or pydock load from a file."
+# docker's commands that are missing here, and what to do instead
+ABSENT = {
+    **dict.fromkeys(("config", "node", "secret", "service", "stack", "swarm"), _SWARM),
+    **dict.fromkeys(("build", "builder", "buildx"), _BUILD),
+    "checkpoint": "Containers are not frozen to disk; pydock pause holds them in memory.",
+    "compose": "docker compose itself works with this engine: pydock serve, and DOCKER_HOST at its socket.",
+    "manifest": "skopeo inspect --raw docker://IMAGE shows what a registry has.",
+    "plugin": "There are no plugins.",
+    "search": "Search at the registry's web site.",
+    "trust": "Signatures are not checked; pull by digest (NAME@sha256:…) to be sure of the content.",
+}
+
 PLAIN: dict[str, str] = {name: module for _, rows in SECTIONS for name, module, _ in rows if module}

@@ -92,6 +92,7 @@ COMMANDS = {
         _remove,
         (
             flag("-f, --force", "Force removal of the image"),
+            text("--platform", "OS/ARCH", "Accepted for docker's sake; an image is here for one platform"),
             flag("--no-prune", "Accepted for docker's sake; nothing untagged is ever kept for its parents"),
         ),
         minimum=1,
@@ -115,6 +116,7 @@ COMMANDS = {
             text("--format", "FORMAT", "table, json, 'table TEMPLATE' or a Go template"),
             flag("-H, --human", "Print sizes and dates in human readable format", default=True),
             flag("--no-trunc", "Don't truncate output"),
+            text("--platform", "OS/ARCH", "Accepted for docker's sake; an image is here for one platform"),
             flag("-q, --quiet", "Only show image IDs"),
         ),
         minimum=1,

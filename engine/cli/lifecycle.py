@@ -159,6 +159,7 @@ COMMANDS = {
         _remove,
         (
             flag("-f, --force", "Force the removal of a running container (uses SIGKILL)"),
+            flag("-l, --link", "Accepted for docker's sake; there are no links here"),
             flag("-v, --volumes", "Remove anonymous volumes associated with the container"),
         ),
         minimum=1,

@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 
-from .commands import GROUPS, PLAIN, SECTIONS
+from .commands import ABSENT, GROUPS, PLAIN, SECTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _run(words: list[str]) -> int:
             )
         command = load(*GROUPS[word][name])
     else:
+        if word in ABSENT:
+            raise UsageError(f"pydock has no {word}", cure=ABSENT[word], exit_code=1)
         meant = closest(word, (*PLAIN, *GROUPS))
         raise UsageError(f"unknown command: pydock {word}", suggestion=f"pydock {meant}" if meant else "", exit_code=1)
     return _call(command, rest, before)
@@ -184,7 +186,7 @@ def _help(words: list[str]) -> int:
     elif words[0] in GROUPS:
         sys.stdout.write(_group_overview(words[0]))
     else:
-        raise UsageError(f"unknown command: pydock {words[0]}", exit_code=1)
+        raise UsageError(f"unknown command: pydock {words[0]}", cure=ABSENT.get(words[0], ""), exit_code=1)
     return 0
 
 

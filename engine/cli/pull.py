@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from .errors import UsageError
 from .options import Command, flag, text
 from .progress import display, pull_image
 
@@ -16,7 +17,21 @@ if TYPE_CHECKING:
 
 
 def pull(context: Context, options: Parsed) -> int:
-    engine, reference = context.engine, options.arguments[0]
+    reference = options.arguments[0]
+    if options.flag("all-tags"):
+        return _pull_all(context, options, reference)
+    return _pull_one(context.engine, options, reference)
+
+
+def _pull_all(context: Context, options: Parsed, repository: str) -> int:
+    if "@" in repository or ":" in repository.rpartition("/")[2]:
+        raise UsageError("tag can't be used with --all-tags/-a", "pull", exit_code=1)
+    for tag in context.engine.images.registry_tags(repository):
+        _pull_one(context.engine, options, f"{repository}:{tag}")
+    return 0
+
+
+def _pull_one(engine: Engine, options: Parsed, reference: str) -> int:
     before = _present(engine, reference)
     image = pull_image(engine, reference, platform=options.text("platform"), quiet=options.flag("quiet"))
     if options.flag("quiet"):
@@ -60,6 +75,8 @@ COMMANDS = {
         "Download an image from a registry",
         pull,
         (
+            flag("-a, --all-tags", "Download all tagged images in the repository"),
+            flag("--disable-content-trust", "Accepted for docker's sake; digests are always checked", default=True),
             text("--platform", "OS/ARCH", "Set platform if the image is there for several"),
             flag("-q, --quiet", "Suppress verbose output"),
         ),

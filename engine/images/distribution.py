@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
+from ..errors import RegistryError
 from .manifest import ACCEPTED, CONFIG_LIMIT, MANIFEST_LIMIT, Manifest, parse_config, parse_manifest
 from .reference import Reference
 from .registry import Registry
+
+TAGS_LIMIT = 4 << 20
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +45,19 @@ def look_up(reference: Reference, credentials: Credentials | None) -> dict[str, 
         },
         "Platforms": platforms,
     }
+
+
+def tags(reference: Reference, credentials: Credentials | None) -> list[str]:
+    """Every tag of a repository. Raises ImageNotFound, Unauthorized, RegistryError."""
+    registry = Registry(reference, credentials=credentials)
+    try:
+        data, _ = registry.document("tags/list?n=10000", ("application/json",), TAGS_LIMIT)
+    finally:
+        registry.close()
+    try:
+        return sorted(str(tag) for tag in json.loads(data).get("tags") or ())
+    except (ValueError, AttributeError):
+        raise RegistryError(f"{reference.domain} answered with no list of tags") from None
 
 
 def check_login(domain: str, credentials: Credentials) -> None:

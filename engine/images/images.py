@@ -267,6 +267,12 @@ class Images:
 
         return look_up(parse(ref), credentials)
 
+    def registry_tags(self, repository: str, *, credentials: Credentials | None = None) -> builtins.list[str]:
+        """Every tag that the registry has of a repository."""
+        from .distribution import tags
+
+        return tags(parse(repository), credentials)
+
     def check_login(self, domain: str, credentials: Credentials) -> None:
         """Ask a registry (`docker.io`, `host:port`) whether it takes this account. Raises Unauthorized,
         RegistryError."""

@@ -105,3 +105,13 @@ def test_ctrl_c_while_pulling(fresh_root: EngineRoot) -> None:
         connection.close()
     assert pulling.returncode == 130
     assert b"Traceback" not in output + errors
+
+
+def test_pull_of_all_tags(fresh_root: EngineRoot, image_in_registry: str, toolbox_root: EngineRoot) -> None:
+    repository = image_in_registry.replace("library/toolbox:latest", "many/toolbox")
+    for tag in ("one", "two"):
+        push(toolbox_root.root / "oci", "docker.io/library/toolbox:latest", f"{repository}:{tag}")
+    fresh_root.ok("pull", "-a", "-q", repository)
+    assert sorted(fresh_root.ok("images", "--format", "{{.Tag}}").split()) == ["one", "two"]
+    refused = fresh_root.pydock("pull", "-a", f"{repository}:one")
+    assert "tag can't be used with --all-tags" in refused.stderr
