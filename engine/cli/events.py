@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .options import Parsed
     from .template import Template
 
+# what a person is told of an event; its other attributes are labels, mostly
+TOLD = (
+    *("image", "exitCode", "signal", "oldName", "container", "driver", "type", "destination", "execDuration"),
+    "reclaimed",
+)
 FILTERS = ("container", "event", "image", "label", "network", "type", "volume")
 
 
@@ -69,12 +74,34 @@ class _Printer:
             line = json.dumps(event_json(event), separators=(",", ":"))
         elif self._template is not None:
             line = self._template.render(event_json(event))
+        elif sys.stdout.isatty():
+            line = for_people(event)
         else:
             details = ", ".join(f"{key}={value}" for key, value in sorted(event.attributes.items()))
             line = f"{local_rfc3339(event.time_ns)} {event.type} {event.action} {event.actor}"
             line += f" ({details})" if details else ""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def for_people(event: Event) -> str:
+    """One short line: what happened to what, without the labels that every event carries."""
+    from .listing import shortened
+    from .table import printable, terminal_width
+
+    seconds, rest = divmod(event.time_ns, 10**9)
+    local = time.localtime(seconds)
+    today = local[:3] == time.localtime()[:3]
+    when = time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", local)
+    name = event.attributes.get("name", "")
+    actor = event.actor.removeprefix("sha256:")
+    actor = actor[:12] if len(actor) == 64 else actor
+    details = [f"{key}={event.attributes[key][:40]}" for key in TOLD if event.attributes.get(key)]
+    words = [f"{when}.{rest // 10**6:03d}", f"{event.type:<9}", f"{event.action:<11}", actor]
+    if name and name != actor:
+        words.append(name)
+    line = " ".join(words) + (f"  {', '.join(details)}" if details else "")
+    return shortened(printable(line), terminal_width() or len(line))
 
 
 def passes(event: Event, filters: Filters) -> bool:

@@ -59,8 +59,22 @@ def explain(context: Context, options: Parsed) -> int:
     if options.flag("json"):
         print(json.dumps([story.facts() for story in stories], ensure_ascii=False))
     else:
-        print("\n\n".join(story.text() for story in stories))
+        print("\n\n".join(_wrapped(story.text()) for story in stories))
     return 0
+
+
+def _wrapped(text: str) -> str:
+    """Sentences broken at the terminal's edge; lines of the log as they are."""
+    from .help import wrap
+    from .table import terminal_width
+
+    width = terminal_width()
+    if not width:
+        return text
+    lines = []
+    for line in text.splitlines():
+        lines += [line] if line.startswith("  ") else wrap(line, min(width, 100))
+    return "\n".join(lines)
 
 
 class Story:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .options import Command, Option
 
 WIDTH = 100
+NAMES_WIDTH = 34
 GLOBAL_OPTIONS = (
     ("    --root PATH", "Where images and containers are kept (PYDOCK_ROOT; /var/lib/pydock)"),
     ("    --run-root PATH", "Where sockets and locks are kept (PYDOCK_RUN_ROOT; /run/pydock)"),
@@ -22,15 +23,43 @@ GLOBAL_OPTIONS = (
 
 def command_page(command: Command) -> str:
     """The page of `pydock COMMAND --help`."""
+    from . import manual
+
+    about, separator, told = command.description.strip().partition("Examples:\n")
+    about = "\n\n".join(text for text in (manual.DETAILS.get(command.name, ""), about.strip()) if text)
     parts = [f"Usage:  {usage(command)}", "", command.summary]
-    if command.description:
-        parts += ["", _flowed(command.description.strip())]
+    if about:
+        parts += ["", _flowed(about)]
     if command.aliases:
-        parts += ["", "Aliases:", "  " + ", ".join(f"pydock {alias}" for alias in command.aliases)]
+        aliases = wrap(", ".join(f"pydock {alias}" for alias in command.aliases), _width() - 2)
+        parts += ["", "Aliases:", *(f"  {line}" for line in aliases)]
     if command.options:
         rows = [(_spelling(option), _help(option)) for option in sorted(command.options, key=_order)]
         parts += ["", "Options:", *_columns(rows)]
+    examples = _examples(manual.EXAMPLES.get(command.name, ()))
+    if told or examples:
+        parts += ["", "Examples:", *([told.rstrip("\n")] if separator else []), *examples]
+    codes = manual.EXIT_CODES.get(command.name)
+    if codes:
+        parts += ["", "Exit codes:", *_columns(list(codes))]
+    also = manual.SEE_ALSO.get(command.name)
+    if also:
+        parts += ["", *wrap("See also: " + ", ".join(f"pydock {name}" for name in also), _width())]
     return "\n".join(parts) + "\n"
+
+
+def _examples(lines: tuple[tuple[str, str], ...]) -> list[str]:
+    """Command lines, with what they do behind them where there is room, else above."""
+    longest = max((len(line) for line, _ in lines), default=0)
+    told = []
+    for line, text in lines:
+        if not text:
+            told.append(f"  {line}")
+        elif longest + 4 + max(len(text) for _, text in lines) <= _width():
+            told.append(f"  {line:<{longest}}  {text}")
+        else:
+            told += [f"  # {text}", f"  {line}"]
+    return told
 
 
 def usage(command: Command) -> str:
@@ -50,11 +79,11 @@ def overview(sections: list[tuple[str, list[tuple[str, str]]]]) -> str:
     width = max(len(name) for _, rows in sections for name, _ in rows)
     for title, rows in sections:
         parts += ["", f"{title}:"]
-        parts += [f"  {name:<{width}}  {summary}" for name, summary in rows]
+        parts += _summaries(rows, width)
     parts += ["", "Global options:", *_columns(list(GLOBAL_OPTIONS))]
     parts += [
         "",
-        "'pydock COMMAND --help' tells more of a command. 'pydock-tui' opens the workstation.",
+        *wrap("'pydock COMMAND --help' tells more of a command. 'pydock-tui' opens the workstation.", _width()),
     ]
     return "\n".join(parts) + "\n"
 
@@ -62,8 +91,17 @@ def overview(sections: list[tuple[str, list[tuple[str, str]]]]) -> str:
 def group_page(group: str, summary: str, rows: list[tuple[str, str]]) -> str:
     """The page of `pydock GROUP`."""
     width = max(len(name) for name, _ in rows)
-    lines = [f"  {name:<{width}}  {text}" for name, text in rows]
-    return "\n".join([f"Usage:  pydock {group} COMMAND", "", summary, "", "Commands:", *lines]) + "\n"
+    lines = _summaries(rows, width)
+    more = f"'pydock {group} COMMAND --help' tells more of a command."
+    return "\n".join([f"Usage:  pydock {group} COMMAND", "", summary, "", "Commands:", *lines, "", more]) + "\n"
+
+
+def _summaries(rows: list[tuple[str, str]], width: int) -> list[str]:
+    lines = []
+    for name, text in rows:
+        first, *rest = wrap(text, _width() - width - 4)
+        lines += [f"  {name:<{width}}  {first}", *(f"  {'':<{width}}  {line}" for line in rest)]
+    return lines
 
 
 def _flowed(text: str) -> str:
@@ -75,7 +113,7 @@ def _flowed(text: str) -> str:
             paragraph.append(line)
             continue
         if paragraph:
-            lines += _wrap(" ".join(paragraph), WIDTH)
+            lines += wrap(" ".join(paragraph), _width())
             paragraph = []
         lines.append(line)
     return "\n".join(lines).rstrip("\n")
@@ -100,11 +138,19 @@ def _help(option: Option) -> str:
     return option.help
 
 
+def _width() -> int:
+    """Lines are no longer than the terminal, and not longer than is good to read."""
+    from .table import terminal_width
+
+    return min(WIDTH, terminal_width() or WIDTH)
+
+
 def _columns(rows: list[tuple[str, str]]) -> list[str]:
-    width = min(34, max(len(left) for left, _ in rows))
+    whole = _width()
+    width = min(NAMES_WIDTH if whole == WIDTH else 24, max(len(left) for left, _ in rows))
     lines = []
     for left, right in rows:
-        first, *rest = _wrap(right, WIDTH - width - 4)
+        first, *rest = wrap(right, whole - width - 4)
         if len(left) > width:
             lines.append(f"  {left}")
             left = ""
@@ -113,7 +159,8 @@ def _columns(rows: list[tuple[str, str]]) -> list[str]:
     return lines
 
 
-def _wrap(text: str, width: int) -> list[str]:
+def wrap(text: str, width: int) -> list[str]:
+    """Words in lines no wider than that; [""] for none."""
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > width:

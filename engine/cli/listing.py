@@ -22,6 +22,7 @@ def print_rows(
     format: str = "",
     quiet: str = "",
     drop: Sequence[str] = (),
+    firm: Sequence[str] = (),
     whole: bool = False,
 ) -> None:
     """Print rows (field -> text).
@@ -35,7 +36,7 @@ def print_rows(
         out("".join(f"{row[quiet]}\n" for row in rows))
     elif format in ("", "table"):
         cells = [[str(row[field]) for _, field in columns] for row in rows]
-        out(table([title for title, _ in columns], cells, width=0 if whole else terminal_width(), drop=drop))
+        out(table([title for title, _ in columns], cells, width=0 if whole else terminal_width(), drop=drop, firm=firm))
     elif format == "json":
         out("".join(json.dumps(dict(row), separators=(",", ":")) + "\n" for row in rows))
     else:

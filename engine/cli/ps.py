@@ -85,7 +85,8 @@ def ps(context: Context, options: Parsed) -> int:
         HEADINGS,
         format=options.text("format"),
         quiet="ID" if options.flag("quiet") else "",
-        drop=("COMMAND", "CREATED", "SIZE"),
+        drop=("CREATED", "COMMAND", "SIZE"),
+        firm=("STATUS",),
         whole=options.flag("no-trunc"),
     )
     return 0

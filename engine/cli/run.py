@@ -202,9 +202,5 @@ COMMANDS = {
         interspersed=False,
         docker_codes=True,
         aliases=("container run",),
-        description="""Examples:
-  pydock run --rm -it toolbox sh            a shell in a new container that is gone afterwards
-  pydock run -d --name web -p 8080:80 nginx  a server in the background, its port 80 as 8080 here
-  pydock run --rm -m 64m -v .:/src -w /src toolbox make""",
     )
 }

@@ -33,6 +33,7 @@ COLUMNS = (
     ("PIDS", "PIDs"),
 )
 HEADINGS = {**{field: title for title, field in COLUMNS}, "Container": "CONTAINER"}
+DROP = ("CONTAINER ID", "MEM %", "BLOCK I/O", "PIDS", "NET I/O")  # by a narrow terminal, in this order
 INTERVAL_S = 1.0
 HOME, CLEAR_BELOW, CLEAR_LINE = "\x1b[H", "\x1b[J", "\x1b[K"
 
@@ -90,7 +91,7 @@ def _previous(engine: Engine, container_id: str, sample: Sample) -> Sample | Non
 
 
 def _print(rows: list[dict[str, str]], options: Parsed) -> None:
-    print_rows(rows, COLUMNS, HEADINGS, format=options.text("format"))
+    print_rows(rows, COLUMNS, HEADINGS, format=options.text("format"), drop=DROP, whole=options.flag("no-trunc"))
 
 
 def _redraw(rows: list[dict[str, str]], options: Parsed, first: bool) -> None:

@@ -9,23 +9,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+FIRM = 20
 GAP = 3
 NARROW_GAP = 2
-LEAST = 8  # a cell cut to less tells nothing
+LEAST = (14, 11, 8, 5)  # a cell cut to less than the first tells little: columns are given up before that
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int = 0, drop: Sequence[str] = ()) -> str:
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    width: int = 0,
+    drop: Sequence[str] = (),
+    firm: Sequence[str] = (),
+) -> str:
     """The text of a table, its last line ended; columns are as wide as their widest cell.
 
     With a `width` they share it: the widest cells end in an ellipsis, and the columns headed as in `drop` go, one
-    after the other, when that is not enough.
+    after the other, when that is not enough. The columns headed as in `firm` are cut when all others have been.
     """
     lines = [list(headings), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(columns_of(line[column]) for line in lines) for column in range(len(headings))]
     gap = GAP
     if width and _total(widths, gap) > width:
         gap = NARROW_GAP
-        lines, widths = _fitted(lines, widths, width, drop)
+        lines, widths = _fitted(lines, widths, width, drop, firm)
     text = []
     for line in lines:
         cells = [_filled(cell, width) for cell, width in zip(line[:-1], widths, strict=False)]
@@ -62,26 +70,31 @@ def _total(widths: Sequence[int], gap: int) -> int:
 
 
 def _fitted(
-    lines: list[list[str]], widths: list[int], width: int, drop: Sequence[str]
+    lines: list[list[str]], widths: list[int], width: int, drop: Sequence[str], firm: Sequence[str]
 ) -> tuple[list[list[str]], list[int]]:
-    leaving = list(drop)
-    while True:
-        least = [min(full, max(LEAST, len(heading))) for full, heading in zip(widths, lines[0], strict=True)]
-        room = width - NARROW_GAP * (len(widths) - 1)
-        if sum(least) <= room or not leaving:
-            break
-        gone = leaving.pop(0)
-        if gone in lines[0]:
-            column = lines[0].index(gone)
+    leaving = [heading for heading in drop if heading in lines[0]]
+    for most in LEAST:
+        while True:
+            kept = [max(most, len(heading), FIRM if heading in firm else 0) for heading in lines[0]]
+            least = [min(full, enough) for full, enough in zip(widths, kept, strict=True)]
+            room = width - NARROW_GAP * (len(widths) - 1)
+            if sum(least) <= room or not leaving:
+                break
+            column = lines[0].index(leaving.pop(0))
             lines = [line[:column] + line[column + 1 :] for line in lines]
             widths = widths[:column] + widths[column + 1 :]
+        if sum(least) <= room:
+            break
+        firm = firm if most == LEAST[0] else ()
     # the first column (an id) and the last (a name) are what people copy: they are cut last
-    for columns in (range(1, len(widths) - 1), range(len(widths))):
+    inner = range(1, len(widths) - 1)
+    soft = [column for column in inner if lines[0][column] not in firm]
+    for columns in (soft, range(len(widths) - 1, len(widths)), inner, range(len(widths))):
         widths = _shrunk(widths, least, columns, sum(widths) - room)
     return lines, widths
 
 
-def _shrunk(widths: list[int], least: list[int], columns: range, excess: int) -> list[int]:
+def _shrunk(widths: list[int], least: list[int], columns: Sequence[int], excess: int) -> list[int]:
     widths = list(widths)
     while excess > 0:
         widest = max(
