@@ -28,13 +28,18 @@ def remove_anonymous_volumes(volumes: Volumes, container: Container) -> None:
 def remove(paths: Paths, container_id: str) -> None:
     """Delete bundle and run folder. The bundle is renamed first, so that a half-deleted one is never taken
     for a container."""
-    import shutil
-
     bundle = paths.container(container_id)
     trash = f"{paths.tmp}/removed-{container_id}"
     try:
         os.rename(bundle, trash)
     except FileNotFoundError:
         pass
-    shutil.rmtree(trash, ignore_errors=True)
-    shutil.rmtree(paths.container_run(container_id), ignore_errors=True)
+    discard(trash)
+    discard(paths.container_run(container_id))
+
+
+def discard(path: str) -> None:
+    """Delete a tree that nobody looks for any more; quiet when it is gone."""
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)

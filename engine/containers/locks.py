@@ -21,22 +21,44 @@ WAIT_S = 30.0
 
 
 class LifecycleLock:
-    """`with LifecycleLock(paths, id):` create, start and remove of one container happen one at a time."""
+    """`with LifecycleLock(paths, id):` create, start and remove of one container happen one at a time.
+
+    The lock's folder goes with the container. Whoever waited for the lock meanwhile gets it on a new file, and takes
+    the folder away again when there is no container.
+    """
 
     def __init__(self, paths: Paths, container_id: str, *, wait_s: float = WAIT_S) -> None:
         self._path = paths.lifecycle_lock(container_id)
+        self._bundle = paths.container(container_id)
         self._id = container_id
         self._wait_s = wait_s
         self._fd = -1
 
     def __enter__(self) -> Self:
-        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        self._fd = _locked(self._path, self._wait_s)
-        if self._fd < 0:
-            raise Conflict(f"container {self._id[:12]} is being changed by another process", hint="Try again.")
-        return self
+        while True:
+            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+            try:
+                self._fd = _locked(self._path, self._wait_s)
+            except FileNotFoundError:  # removed between these two lines
+                continue
+            if self._fd < 0:
+                raise Conflict(f"container {self._id[:12]} is being changed by another process", hint="Try again.")
+            if _is_at(self._fd, self._path):
+                return self
+            os.close(self._fd)
 
     def __exit__(self, *_error: object) -> None:
+        if not os.path.exists(self._bundle) and _is_at(self._fd, self._path):
+            folder = os.path.dirname(self._path)
+            for name in ("shim.lock", "lock"):  # its own last: until then nobody else can have it
+                try:
+                    os.unlink(f"{folder}/{name}")
+                except FileNotFoundError:
+                    pass
+            try:
+                os.rmdir(folder)
+            except OSError:  # somebody waits there already
+                pass
         os.close(self._fd)
 
 
@@ -82,3 +104,13 @@ def _locked(path: str, wait_s: float, *, create: bool = True) -> int:
                 return -1
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, 0.05)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(fd)
+    return (found.st_ino, found.st_dev) == (mine.st_ino, mine.st_dev)

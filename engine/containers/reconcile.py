@@ -10,9 +10,9 @@ import json
 import os
 import time
 
-from ..errors import Conflict, ContainerNotFound, EngineError
+from ..errors import Conflict, ContainerNotFound
 from ..networks.networks import release
-from . import files, rows
+from . import files, leftovers, rows
 from .locks import LifecycleLock, shim_alive
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..shim.exits import Exit
     from ..store import Store
 
+ID_DIGITS = 64
 LOST_CODE = 255
 """Docker's exit code for a container whose end nobody saw."""
 
@@ -73,9 +74,20 @@ def _sweep(store: Store, paths: Paths) -> None:
             lambda holder=holder, network=network: _give_back(store, holder, network),  # type: ignore[misc]
             live=True,
         )
-    for (holder,) in store.query("SELECT DISTINCT container_id FROM endpoints"):
+    held = {row[0] for row in store.query("SELECT DISTINCT container_id FROM endpoints")}
+    for holder in held | _known_to_runtime(paths):
         if states.get(holder) not in rows.LIVE_STATES:
-            _sweep_one(store, paths, holder, lambda holder=holder: _release(store, holder))  # type: ignore[misc]
+            _sweep_one(store, paths, holder, lambda holder=holder: _release(store, paths, holder))  # type: ignore[misc]
+    for name in os.listdir(f"{paths.run_root}/containers"):
+        if name not in states:
+            _sweep_one(store, paths, name, lambda: None)  # the lock takes the empty folder with it
+    for name in os.listdir(paths.tmp):
+        if name.startswith("removed-"):
+            files.discard(f"{paths.tmp}/{name}")
+
+
+def _known_to_runtime(paths: Paths) -> set[str]:
+    return {name for name in os.listdir(paths.runtime) if len(name) == ID_DIGITS}
 
 
 def _sweep_one(
@@ -98,27 +110,22 @@ def _give_back(store: Store, container_id: str, network: str) -> None:
             release(tx, container_id, network)
 
 
-def _release(store: Store, container_id: str) -> None:
+def _release(store: Store, paths: Paths, container_id: str) -> None:
+    leftovers.clear(store, paths, container_id)
     with store.transaction() as tx:
         release(tx, container_id)
 
 
 def _settle(store: Store, paths: Paths, container: Container) -> None:
-    from ..networks import attach as network
     from ..shim.exits import Exit
     from ..volumes.volumes import Volumes
 
-    for endpoint in container.endpoints:
-        try:
-            network.detach(container.id, endpoint)
-        except (EngineError, OSError):  # a host that has lost its network tools can still tell what there is
-            pass
+    leftovers.clear(store, paths, container.id, container.endpoints)
     end = _exit_record(paths, container) or Exit(
         code=137 if _rebooted_never(paths, container) else LOST_CODE,
         signal=0,
         finished_ns=time.time_ns(),
     )
-    _clear_runtime(paths, container.id)
     # Of one that was to be restarted the end has been told already.
     told = container.state == "restarting" and container.finished_ns == end.finished_ns
     died = () if told else (("die", {"exitCode": str(end.code)}),)
@@ -145,33 +152,3 @@ def _exit_record(paths: Paths, container: Container) -> Exit | None:
 def _rebooted_never(paths: Paths, container: Container) -> bool:
     """Whether the run folder is still there: the shim was killed, and the container with it by SIGKILL."""
     return os.path.exists(paths.shim_lock(container.id))
-
-
-def _clear_runtime(paths: Paths, container_id: str) -> None:
-    """Remove the runtime's state and cgroup of a container whose processes the kernel has killed. One that was frozen
-    is killed only now: on v1 nothing frozen dies."""
-    from runtime.container import Container as RuntimeContainer
-    from runtime.errors import ContainerNotFound as NoState
-    from runtime.errors import RuntimeFault
-
-    try:
-        RuntimeContainer.load(paths.runtime, container_id).delete(force=True)
-    except NoState:
-        try:
-            _clear_cgroup(paths, container_id)
-        except (RuntimeFault, OSError, ValueError, KeyError):
-            pass
-    except (RuntimeFault, OSError):
-        pass
-
-
-def _clear_cgroup(paths: Paths, container_id: str) -> None:
-    """The run folder is gone, and with it what the runtime knew; the bundle knows where the cgroup was."""
-    from runtime.cgroups import open_cgroup
-
-    with open(f"{paths.container(container_id)}/config.json", encoding="utf-8") as file:
-        path: str = json.load(file)["linux"]["cgroupsPath"]
-    cgroup = open_cgroup(path, container_id)
-    if path.endswith(container_id) and cgroup.exists():
-        cgroup.kill()
-        cgroup.remove()

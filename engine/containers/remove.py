@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 
-from ..errors import Conflict
+from ..errors import Conflict, ContainerNotFound
 from ..networks.networks import release
-from . import files, rows, stop
-from .locks import LifecycleLock, wait_for_shim
+from . import files, leftovers, rows, stop
+from .locks import LifecycleLock, shim_alive, wait_for_shim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..paths import Paths
     from ..store import Store
     from ..volumes.volumes import Volumes
+
+STARTED_AGAIN = 10
 
 
 def remove(
@@ -27,17 +29,36 @@ def remove(
     with_volumes: bool = False,
 ) -> None:
     """Remove a container; a live one only by `force`, which kills it first. Raises `Conflict`."""
-    if container.state in rows.LIVE_STATES:
-        if not force:
-            raise Conflict(
-                f"cannot remove container {container.name}: it is {container.state}",
-                hint=f"Stop it first (pydock stop {container.name}), or use force (pydock rm -f).",
-            )
-        stop.stop(store, paths, container, signal.SIGKILL, 0)
-    with LifecycleLock(paths, container.id):
-        if not wait_for_shim(paths, container.id):
-            raise Conflict(f"container {container.name} is still ending", hint="Try again.")
-        rows.delete(store, container, also=lambda tx: release(tx, container.id))
-        files.remove(paths, container.id)
+    stopped = False
+    for _attempt in range(STARTED_AGAIN):
+        if container.state in rows.LIVE_STATES:
+            if not force:
+                raise Conflict(
+                    f"cannot remove container {container.name}: it is {container.state}",
+                    hint=f"Stop it first (pydock stop {container.name}), or use force (pydock rm -f).",
+                )
+            stop.stop(store, paths, container, signal.SIGKILL, 0)
+            stopped = True
+        with LifecycleLock(paths, container.id):
+            try:
+                container = rows.load(store, container.id)
+            except ContainerNotFound:
+                if stopped:  # it was to be removed at its end, and the shim has done it
+                    break
+                raise
+            if container.state in rows.LIVE_STATES and shim_alive(paths, container.id):
+                continue  # somebody has started it meanwhile
+            _remove(store, paths, container)
+            break
+    else:
+        raise Conflict(f"container {container.name} is started again and again by another process", hint="Try again.")
     if with_volumes or container.auto_remove:
         files.remove_anonymous_volumes(volumes, container)
+
+
+def _remove(store: Store, paths: Paths, container: Container) -> None:
+    if not wait_for_shim(paths, container.id):
+        raise Conflict(f"container {container.name} is still ending", hint="Try again.")
+    leftovers.clear_if_any(store, paths, container.id)
+    rows.delete(store, container, also=lambda tx: release(tx, container.id))
+    files.remove(paths, container.id)

@@ -12,7 +12,7 @@ from ..phases import Phases
 from ..shim import frames
 from ..shim.plan import CopyUp, Plan
 from ..zygote import client as zygote
-from . import create, links, log_options, rebuild, rows
+from . import create, leftovers, links, log_options, rebuild, rows
 from .locks import LifecycleLock, shim_alive, wait_for_shim
 from .session import Session
 
@@ -72,6 +72,7 @@ class Starter:
             return None
         if not wait_for_shim(self._paths, container.id):
             raise Conflict(f"container {container.name} is still ending", hint="Try again.")
+        leftovers.clear_if_any(self._store, self._paths, container.id)
         return self._hand_over(container, attach, size, Phases(on_phase))
 
     def _hand_over(
@@ -92,6 +93,7 @@ class Starter:
         except BaseException:
             shim.close()
             if not shim_alive(self._paths, container.id):
+                leftovers.clear_if_any(self._store, self._paths, container.id)
                 self._networks.release(container.id)
             raise
         if attach:

@@ -41,6 +41,7 @@ class Ledger:
         *events: Told,
         release_network: bool = False,
         also: Callable[[Transaction], object] | None = None,
+        needed: bool = False,
     ) -> None:
         """Change the row and append events, in one transaction with the release of its addresses and ports, or with
         what `also` does."""
@@ -50,6 +51,8 @@ class Ledger:
         try:
             rows.update(store, self._id, change, *events, also=also)
         except EngineError as error:
+            if needed:
+                raise
             self.complain(error.message)
         finally:
             store.close()

@@ -201,7 +201,8 @@ class Supervisor:
                 phases=recorded,
             )
 
-        self.ledger.change(started, ("start", {}))
+        # A start of which nobody could know is none; a restart nobody waits for.
+        self.ledger.change(started, ("start", {}), needed=not self._restarts.count)
 
     def _undo_start(self, error: Exception) -> None:
         """A start that failed leaves the container as it was, with the reason in its row."""

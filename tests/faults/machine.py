@@ -169,3 +169,36 @@ class Leaks:
             if published.get("name", "").startswith(("anywhere", "addressed")):
                 for element in published.get("elem", ()):
                     yield f"port rule {element} of {table}"
+
+
+def settled(engine: Engine) -> list[Container]:
+    """What another host finds, after the shims have finished what they were at. Fails when it is not the truth."""
+    from engine.containers.locks import shim_alive
+    from engine.engine import Engine as OtherEngine
+
+    def at_rest() -> bool:
+        rows = engine.containers.list(all=True)
+        return not any(row.state in ("created", "exited") and shim_alive(engine.paths, row.id) for row in rows)
+
+    wait_until("every shim to have said what it is", at_rest, 30)
+    with OtherEngine(engine.paths.root, engine.paths.run_root) as other:
+        rows = other.containers.list(all=True)
+    for row in rows:
+        assert row.state in ("created", "running", "paused", "exited"), f"{row.name} is {row.state}"
+        lives = row.state in ("running", "paused")
+        assert shim_alive(engine.paths, row.id) == lives, f"{row.name} is {row.state}"
+        assert bool(row.pid) == lives
+        assert not lives or not gone(row.pid), f"{row.name} says {row.state}, its process is gone"
+        assert lives or not inhabited(row.id), f"{row.name} says {row.state}, and processes of it live"
+    integrity = engine.store.query("PRAGMA integrity_check")
+    assert integrity == [("ok",)]
+    return rows
+
+
+def inhabited(container_id: str) -> bool:
+    """Whether any process is in the container's cgroup."""
+    for path in CGROUPS.glob(f"*/pydock/{container_id}/cgroup.procs"):
+        with contextlib.suppress(OSError):
+            if path.read_text().strip():
+                return True
+    return False
