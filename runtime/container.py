@@ -12,19 +12,19 @@ import select
 import time
 
 from . import hooks as hook_runner
+from . import jsontext
 from .cgroups import Cgroup
 from .errors import ContainerNotFound, HookFailed, RuntimeFault, SetupFailed, WrongStatus
-from .process import creation, start
-from .process.init import FIFO_NAME
-from .process.joining import Process, join
-from .rootfs.devices import device_rules
-from .state import StateDirectory, check_id, container_ids, oci_state, start_time
+from .kernel import signals
+from .state import FIFO_NAME, StateDirectory, check_id, container_ids, oci_state, start_time
 from .status import CREATED, CREATING, PAUSED, RUNNING, STOPPED, Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .process.joining import Process
 
     PhaseObserver = Callable[[str, int, int], None]
 
@@ -76,6 +76,9 @@ class Container:
         start (ns since the epoch) and length (ns). `on_born` gets init's pid as soon as its namespaces exist, and works
         while init sets itself up; what it raises is raised here. On any failure nothing is left behind.
         """
+        # Each command loads what it needs, and no more.
+        from .process import creation
+
         request = creation.Request(
             bundle=os.path.abspath(bundle),
             spec=spec,
@@ -181,7 +184,9 @@ class Container:
                 raise self._wrong(status, "start")
             if self.config.get("process") is None:
                 raise RuntimeFault("is required to start the container", path="process")
-            start.release(self._directory, self.pid)
+            from .process.start import release
+
+            release(self._directory, self.pid)
         finally:
             self._directory.unlock()
         if on_phase is not None:
@@ -240,6 +245,8 @@ class Container:
             if added:
                 # The rules that hold are those of the config and of all updates, in their order.
                 configured = (self.config.get("linux") or {}).get("resources") or {}
+                from .rootfs.devices import device_rules
+
                 held = self._data.get("device_rules") or device_rules(configured)["devices"]
                 cgroup.add_device_rules(held, added)
                 self._data["device_rules"] = [*held, *added]
@@ -296,6 +303,8 @@ class Container:
             raise WrongStatus(f'cannot exec in a paused container: "{self.id}"')
         if not (status.can_exec or status == PAUSED):
             raise self._wrong(status, "exec in")
+        from .process.joining import join
+
         return join(
             self.pid,
             self._data,
@@ -327,9 +336,7 @@ class Container:
             return
         try:
             if self._alive():
-                import signal as signals
-
-                signals.pidfd_send_signal(pidfd, signal)
+                signals.send(pidfd, signal)
         except ProcessLookupError:
             pass
         except OSError as error:
@@ -368,9 +375,7 @@ class Container:
         return WrongStatus(f'cannot {action} container "{self.id}": it is {status}')
 
     def _state_json(self, status: Status) -> bytes:
-        import json
-
-        return json.dumps(oci_state(self._data, self.id, status, self.pid)).encode()
+        return jsontext.dumps(oci_state(self._data, self.id, status, self.pid)).encode()
 
 
 def namespaces_of(config: dict[str, Any]) -> set[str]:

@@ -6,9 +6,9 @@ to. Accessors here take care of what is absent or null.
 
 from __future__ import annotations
 
-import json
 import os
 
+from . import jsontext
 from .errors import InvalidConfig
 from .validate import validate_config, validate_process
 
@@ -52,7 +52,7 @@ def read_json(path: str) -> dict[str, Any]:
 def parse_json(raw: bytes, path: str) -> dict[str, Any]:
     """One JSON object from bytes; `path` names the source in errors."""
     try:
-        data = json.loads(raw)
+        data = jsontext.loads(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidConfig(f"{path} is not JSON: {error}", path=path) from None
     if not isinstance(data, dict):

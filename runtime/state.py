@@ -7,10 +7,9 @@ so that a reader finds the old or the new one. All of it is on a tmpfs by conven
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import re
 
+from . import jsontext
 from .errors import ContainerExists, ContainerNotFound, InvalidConfig, RuntimeFault, WrongStatus
 from .spec import OCI_VERSION
 
@@ -18,8 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ID = re.compile(r"[A-Za-z0-9_+.-]{1,1024}\Z")
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
+_ID_LIMIT = 1024
 _STATE = "state.json"
+FIFO_NAME = "exec.fifo"
+"""In the state directory: what init waits at for `start`; its absence tells a started container from a created one."""
 
 
 class StateDirectory:
@@ -69,7 +71,7 @@ class StateDirectory:
         """state.json; empty when the creator died before it could write it."""
         try:
             with open(f"{self.path}/{_STATE}", "rb") as file:
-                data = json.loads(file.read())
+                data = jsontext.loads(file.read())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -81,7 +83,7 @@ class StateDirectory:
         temporary = f"{self.path}/.{_STATE}.{os.getpid()}"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, json.dumps(data).encode())
+            os.write(fd, jsontext.dumps(data).encode())
         finally:
             os.close(fd)
         os.rename(temporary, f"{self.path}/{_STATE}")
@@ -111,9 +113,14 @@ class StateDirectory:
             self.fd = -1
 
 
+def is_id(text: str) -> bool:
+    """Whether a container may be called so: a plain file name of letters, digits and `_ + - .`"""
+    return 0 < len(text) <= _ID_LIMIT and _ID_CHARACTERS.issuperset(text) and text not in (".", "..")
+
+
 def check_id(container_id: str) -> None:
     """Refuse an id that is no plain file name (letters, digits, `_ + - .`)."""
-    if not _ID.match(container_id) or container_id in (".", ".."):
+    if not is_id(container_id):
         raise InvalidConfig(
             f'"{container_id}" is not a container id', hint="Use letters, digits, and the characters _ + - . only."
         )
@@ -143,7 +150,7 @@ def container_ids(root: str) -> list[str]:
         names = os.listdir(root)
     except FileNotFoundError:
         return []
-    return sorted(name for name in names if _ID.match(name) and os.path.isdir(f"{root}/{name}"))
+    return sorted(name for name in names if is_id(name) and os.path.isdir(f"{root}/{name}"))
 
 
 def start_time(pid: int) -> int:

@@ -23,6 +23,15 @@ LISTEN_FD = 3
 
 def serve(listener: socket.socket, path: str) -> None:
     """Give each connection a shim until nobody has come for ten minutes."""
+    # what a shim would import late, shared by all of them instead
+    import resource  # noqa: F401
+
+    import runtime.cgroups.v1
+    import runtime.cgroups.v2
+    import runtime.process.creation
+    import runtime.process.joining
+    import runtime.process.start
+    import runtime.rootfs.devices  # noqa: F401
     from engine.networks import nftables
     from engine.shim import main as shim
     from engine.zygote.standby import Standby

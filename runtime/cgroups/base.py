@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-
+from ..kernel.signals import SIGKILL
 from . import processes
 
 TYPE_CHECKING = False
@@ -109,7 +108,7 @@ class Cgroup:
         """The processes in it, in no order; with those of cgroups that the container made below."""
         raise NotImplementedError
 
-    def kill(self, sig: int = signal.SIGKILL) -> None:
+    def kill(self, sig: int = SIGKILL) -> None:
         """Send a signal to every process in it and below, and with SIGKILL none escapes by forking.
 
         A frozen cgroup is thawed for SIGKILL, because on v1 nothing in it can die otherwise.

@@ -11,8 +11,6 @@ import os
 
 from . import hosts
 from .fault import CgroupFault
-from .v1 import V1Cgroup
-from .v2 import V2Cgroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +57,11 @@ def cgroup_from_paths(paths: dict[str, str]) -> Cgroup:
 
         if scope := SystemdCgroup.adopt(paths):
             return scope
+    # a host has one kind
     if set(paths) == {hosts.UNIFIED}:
+        from .v2 import V2Cgroup
+
         return V2Cgroup(paths)
+    from .v1 import V1Cgroup
+
     return V1Cgroup(paths)

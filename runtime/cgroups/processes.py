@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import time
 
+from ..kernel.signals import SIGKILL
 from .fault import CgroupFault
 from .files import read_text
 
@@ -82,7 +82,7 @@ def kill_until_empty(path: str, timeout_s: float = 2.0) -> None:
     """SIGKILL until nothing new appears: a fork bomb is faster than one pass over its list."""
     deadline = time.monotonic() + timeout_s
     wait = _FIRST_WAIT_S
-    while signal_all(path, signal.SIGKILL) and time.monotonic() < deadline:
+    while signal_all(path, SIGKILL) and time.monotonic() < deadline:
         time.sleep(wait)
         wait = min(wait * 2, _LONGEST_WAIT_S)
 

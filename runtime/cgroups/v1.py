@@ -8,8 +8,8 @@ freezer where v1's is not mounted.
 from __future__ import annotations
 
 import os
-import signal
 
+from ..kernel.signals import SIGKILL
 from . import devices, files, freezer, hosts, processes, v1_limits
 from .base import Cgroup
 from .fault import CgroupFault, refused
@@ -123,8 +123,8 @@ class V1Cgroup(Cgroup):
     def pids(self, recursive: bool = True) -> list[int]:
         return processes.pids(self._listing(), recursive)
 
-    def kill(self, sig: int = signal.SIGKILL) -> None:
-        if sig != signal.SIGKILL:
+    def kill(self, sig: int = SIGKILL) -> None:
+        if sig != SIGKILL:
             processes.signal_all(self._listing(), sig)
             return
         was_frozen = self.frozen()
@@ -137,7 +137,7 @@ class V1Cgroup(Cgroup):
                 pass
         if was_frozen:
             # v1's frozen processes die when thawed, not before.
-            processes.signal_all(self._listing(), signal.SIGKILL)
+            processes.signal_all(self._listing(), SIGKILL)
             self.thaw()
         processes.kill_until_empty(self._listing())
 

@@ -8,8 +8,8 @@ processes"); devices have no file, but a BPF program (`devices`).
 from __future__ import annotations
 
 import os
-import signal
 
+from ..kernel.signals import SIGKILL
 from . import devices, files, freezer, hosts, processes, v2_limits
 from .base import Cgroup
 from .fault import CgroupFault, refused
@@ -96,8 +96,8 @@ class V2Cgroup(Cgroup):
     def pids(self, recursive: bool = True) -> list[int]:
         return processes.pids(self._directory, recursive)
 
-    def kill(self, sig: int = signal.SIGKILL) -> None:
-        if sig != signal.SIGKILL:
+    def kill(self, sig: int = SIGKILL) -> None:
+        if sig != SIGKILL:
             processes.signal_all(self._directory, sig)
             return
         try:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import signal
 
 from ..kernel import constants as k
+from ..kernel import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-_KEPT = frozenset((signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGURG, signal.SIGPIPE))
+_KEPT = frozenset((signals.SIGCHLD, signals.SIGKILL, signals.SIGSTOP, signals.SIGURG, signals.SIGPIPE))
 _CHUNK = 1 << 16
 _DRAIN_MS = 100
 
@@ -29,9 +29,9 @@ class Foreground:
         self._pid = 0
         self._early: list[int] = []
         self._console_fd = -1
-        for number in signal.valid_signals() - _KEPT:
+        for number in signals.valid() - _KEPT:
             try:
-                signal.signal(number, self._forward)
+                signals.handle(number, self._forward)
             except (OSError, ValueError):
                 continue
 
@@ -55,7 +55,7 @@ class Foreground:
     def _forward(self, number: int, _frame: FrameType | None) -> None:
         if not self._pid:
             self._early.append(number)
-        elif number == signal.SIGWINCH and self._console_fd >= 0:
+        elif number == signals.SIGWINCH and self._console_fd >= 0:
             self._copy_size()
         else:
             try:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-
 from ..container import Container
+from ..kernel import signals
 from .options import SWITCH, Options, UsageError
 
 TYPE_CHECKING = False
@@ -29,12 +28,11 @@ def parse_signal(text: str) -> int:
     """A signal's number from what a person writes: 9, KILL, SIGKILL, RTMIN+3."""
     if text.isascii() and text.isdecimal():
         number = int(text)
-        if number == 0 or number in signal.valid_signals() or number < 65:
+        if number < 65:
             return number
         raise UsageError(f'"{text}" is not a signal')
     name = text.upper().removeprefix("SIG")
     base, plus, offset = name.partition("+")
-    found = getattr(signal, f"SIG{base}", None)
-    if not isinstance(found, signal.Signals) or (plus and not offset.isdecimal()):
+    if base not in signals.NUMBERS or (plus and not (offset.isascii() and offset.isdecimal())):
         raise UsageError(f'"{text}" is not a signal')
-    return int(found) + (int(offset) if plus else 0)
+    return signals.NUMBERS[base] + (int(offset) if plus else 0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from ..container import Container
+from ..jsontext import dumps
 from .options import SWITCH, VALUE, Options, UsageError
 
 TYPE_CHECKING = False
@@ -32,7 +31,7 @@ def run(options: Options, context: Context) -> int:
         return 0
     states = [{**container.state(), "owner": owner(container.owner_uid)} for container in containers]
     if output == "json":
-        print(json.dumps(states, separators=(",", ":")) if states else "null")
+        print(dumps(states) if states else "null")
         return 0
     rows = [[title for title, _key in _COLUMNS] + ["OWNER"]]
     rows += [[str(state[key]) for _title, key in _COLUMNS] + [state["owner"]] for state in states]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from ..container import Container
 from ..errors import RuntimeFault
+from ..jsontext import dumps
 from .options import VALUE, Options, UsageError
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def run(options: Options, context: Context) -> int:
     container = Container.load(context.root, options.arguments[0])
     pids = container.cgroup.pids() if container.cgroup is not None else [container.pid]
     if output == "json":
-        print(json.dumps(sorted(pids)))
+        print(dumps(sorted(pids)))
         return 0
     lines = _host_ps(options.arguments[1:] or ["-ef"])
     try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import time
 
+from .. import jsontext
+
 PROGRAM = "pydock-runc"
 
 
@@ -50,13 +52,11 @@ class Reporter:
     def _log(self, level: str, message: str) -> None:
         if not self._path:
             return
-        import json
-
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if self._json:
-            line = json.dumps({"level": level, "msg": message, "time": now})
+            line = jsontext.dumps({"level": level, "msg": message, "time": now})
         else:
-            line = f"time={json.dumps(now)} level={level} msg={json.dumps(message)}"
+            line = f"time={jsontext.dumps(now)} level={level} msg={jsontext.dumps(message)}"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from ..container import Container
+from ..jsontext import pretty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,5 +15,5 @@ USAGE = "ID"
 
 
 def run(options: Options, context: Context) -> int:
-    print(json.dumps(Container.load(context.root, options.one_argument()).state(), indent=2))
+    print(pretty(Container.load(context.root, options.one_argument()).state()))
     return 0

@@ -6,8 +6,8 @@ The `socket` module costs a cold start several milliseconds for classes that not
 from __future__ import annotations
 
 import _socket
-import array
 import os
+import struct
 
 
 def socket_pair() -> tuple[int, int]:
@@ -31,7 +31,7 @@ def send_descriptor(socket_fd: int, message: bytes, fd: int) -> None:
     """One message with a descriptor attached (SCM_RIGHTS)."""
     sender = _socket.socket(fileno=socket_fd)
     try:
-        rights = array.array("i", [fd]).tobytes()
+        rights = struct.pack("i", fd)
         sender.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
     finally:
         sender.detach()
@@ -46,5 +46,5 @@ def receive_descriptor(socket_fd: int, size: int) -> tuple[bytes, int]:
         receiver.detach()
     for level, kind, data in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS and len(data) >= 4:
-            return message, array.array("i", data[:4])[0]
+            return message, int(struct.unpack("i", data[:4])[0])
     return message, -1

@@ -8,11 +8,10 @@ init makes its mounts.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 
-from .. import idmap
+from .. import idmap, jsontext
 from ..cgroups import Cgroup, open_cgroup
 from ..errors import HookFailed, InvalidConfig, RuntimeFault, SetupFailed
 from ..hooks import run_hooks
@@ -20,11 +19,11 @@ from ..kernel import sockets
 from ..rootfs import mounting
 from ..rootfs.devices import device_rules
 from ..spec import items, load_config, section
-from ..state import StateDirectory, oci_state, start_time
+from ..state import FIFO_NAME, StateDirectory, oci_state, start_time
 from ..validate import validate_config
 from . import messages
 from .birth import give_birth
-from .init import FIFO_NAME, Init
+from .init import Init
 from .messages import Channel, channel_pair
 from .plan import InitPlan
 
@@ -119,7 +118,7 @@ class Creation:
         for index, hook in enumerate(items(self.data.get("config") or {}, "hooks", "poststop")):
             state = oci_state(self.data, self.directory.container_id, "stopped", 0)
             try:
-                run_hooks("poststop", [hook], json.dumps(state).encode())
+                run_hooks("poststop", [hook], jsontext.dumps(state).encode())
             except HookFailed as later:
                 error.warnings.append(f"hooks.poststop[{index}]: {later.message}")
 
@@ -261,7 +260,7 @@ def _bear(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     try:
 
         def state_json(status: str, pid: int) -> bytes:
-            return json.dumps(oci_state(data, creation.directory.container_id, status, pid)).encode()
+            return jsontext.dumps(oci_state(data, creation.directory.container_id, status, pid)).encode()
 
         init = Init(
             plan,

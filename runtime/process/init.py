@@ -8,18 +8,18 @@ with its creator until it is ready. It is not dumpable, so that no process shari
 from __future__ import annotations
 
 import gc
-import json
 import os
 import time
 
-from .. import namespaces, sysctl, terminal
+from .. import jsontext, namespaces, sysctl, terminal
 from ..errors import RuntimeFault
 from ..hooks import run_hooks
 from ..kernel import calls
 from ..kernel import constants as k
 from ..rootfs import cgroup_mounts, devices, mask, mounting, pivot, resolve
+from ..state import FIFO_NAME
 from . import messages
-from .messages import Channel, as_fault
+from .messages import EXECUTING, Channel, as_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from .plan import InitPlan
 
 _SIGKILL = 9
-FIFO_NAME = "exec.fifo"
-EXECUTING = b"\1"
 _MOUNT_POINT_UMASK = 0
 
 
@@ -221,6 +219,6 @@ class Init:
         if plan.program is None:
             raise RuntimeFault("is required to start the container", path="process")
         if plan.program.filter_listener:
-            plan.program.tell_agent(json.loads(self._state_json("creating", self._pid)))
+            plan.program.tell_agent(jsontext.loads(self._state_json("creating", self._pid)))
             plan.program.agent_pid(self._pid)
         plan.program.execute(EXECUTING, fifo_fd)

@@ -38,6 +38,9 @@ HOOKS_RUN = b"H"
 READY = b"r"
 FAILED = b"f"
 
+EXECUTING = b"\1"
+"""What init writes to the fifo of `start` just before its execve."""
+
 _LIMIT = 1 << 16
 _KINDS: dict[str, type[RuntimeFault]] = {
     kind.__name__: kind for kind in (RuntimeFault, InvalidConfig, SetupFailed, HookFailed, ExecFailed)

@@ -11,8 +11,9 @@ import os
 import select
 
 from ..errors import SetupFailed
+from ..state import FIFO_NAME
 from . import messages
-from .init import EXECUTING, FIFO_NAME
+from .messages import EXECUTING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ runtime-spec (config-linux.md, "Seccomp").
 
 from __future__ import annotations
 
-import json
 import os
 
+from .. import jsontext
 from ..errors import SetupFailed
 from ..kernel import sockets
 
@@ -32,7 +32,7 @@ def connect(path: str) -> int:
 
 def process_state(state: dict[str, Any], pid: int, metadata: str) -> bytes:
     """The message that goes with the descriptor."""
-    return json.dumps(
+    return jsontext.dumps(
         {
             "ociVersion": state["ociVersion"],
             "fds": ["seccompFd"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 
 from ..errors import InvalidConfig, SetupFailed
 
@@ -49,6 +48,9 @@ class Limit:
 def parse(rlimits: list[dict[str, Any]] | None) -> list[Limit]:
     """process.rlimits, checked. Raises InvalidConfig: unknown or repeated type, soft above hard."""
     limits: dict[str, Limit] = {}
+    if rlimits:
+        # now, for `apply` runs where nothing can be loaded any more
+        import resource  # noqa: F401
     for index, item in enumerate(rlimits or ()):
         at = f"process.rlimits[{index}]"
         name = item.get("type")
@@ -74,6 +76,10 @@ def raise_hard(limits: list[Limit]) -> None:
 
     Nothing is lowered, and no soft limit changes. Raises as `apply`.
     """
+    if not limits:
+        return
+    import resource
+
     for limit in limits:
         soft, hard = resource.prlimit(0, NUMBERS[limit.name])
         if hard != -1 and (limit.hard == -1 or limit.hard > hard):
@@ -86,6 +92,10 @@ def apply(limits: list[Limit], pid: int = 0) -> None:
     To be the last thing before exec: RLIMIT_AS or RLIMIT_DATA meant for the container must not hit the
     runtime's own set-up. Raises SetupFailed; EPERM is a hard limit above ours without CAP_SYS_RESOURCE.
     """
+    if not limits:
+        return
+    import resource
+
     for limit in limits:
         number = NUMBERS[limit.name]
         try:
@@ -116,6 +126,8 @@ def clamp(limits: list[Limit]) -> tuple[list[Limit], list[str]]:
 
     if available_here(known()) >> CAPABILITIES["CAP_SYS_RESOURCE"] & 1:
         return limits, []
+    import resource
+
     possible, warnings = [], []
     for limit in limits:
         _soft, ours = resource.prlimit(0, NUMBERS[limit.name])

@@ -6,9 +6,9 @@ importing the compiler and its tables too: `cached` does.
 
 from __future__ import annotations
 
-import json
 import os
 
+from .. import jsontext
 from ..errors import InvalidConfig, SetupFailed
 from ..kernel import seccomp as kernel
 
@@ -40,7 +40,7 @@ def cached(directory: str, profile: dict[str, Any]) -> bytes:
     Files appear by rename and are never changed. The directory is to be writable by root alone, since what
     is in it is believed; one that cannot be written is no error.
     """
-    key = json.dumps([_VERSION, os.uname().machine, profile], sort_keys=True)
+    key = jsontext.dumps([_VERSION, os.uname().machine, profile])
     path = f"{directory}/{_sha256(key.encode())}.bpf"
     try:
         with open(path, "rb") as file:

@@ -33,6 +33,13 @@ APPLETS = _APPLETS.split()
 CAPABILITIES = [f"CAP_{name}" for name in _CAPABILITIES.split()]
 
 
+_LAUNCHER = Path(sys.executable).with_name("pydock-runc")
+PROGRAM = (
+    [RUNTIME] if not OWN else [str(_LAUNCHER)] if _LAUNCHER.exists() else [sys.executable, "-m", "runtime.cli.main"]
+)
+"""Ours as it is installed, and in a checkout that is not, as a module."""
+
+
 class Result(NamedTuple):
     """How a command ended and what it wrote."""
 
@@ -88,8 +95,7 @@ class Bundle:
 
     def command(self, *arguments: str) -> list[str]:
         """The runtime with its global options."""
-        program = [sys.executable, "-m", "runtime.cli.main"] if OWN else [RUNTIME]
-        return [*program, "--root", str(self.state_root), *arguments]
+        return [*PROGRAM, "--root", str(self.state_root), *arguments]
 
     def call(self, *arguments: str, timeout_s: float = 60, **options: Any) -> Result:
         """Run one command of the runtime."""
