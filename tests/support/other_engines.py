@@ -33,7 +33,7 @@ def program(name: str) -> str | None:
 @contextlib.contextmanager
 def dockerd(root: EngineRoot) -> Iterator[str]:
     """Its address, from when it has the toolbox until it has ended."""
-    with _base() as base, _Processes(base) as processes:
+    with base_folder() as base, Processes(base) as processes:
         (base / "containerd.toml").write_text(
             'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n', encoding="ascii"
         )
@@ -59,7 +59,7 @@ def dockerd(root: EngineRoot) -> Iterator[str]:
 def podman(root: EngineRoot) -> Iterator[str]:
     """The address of its system service, as with dockerd."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with _base() as base, _Processes(base) as processes:
+    with base_folder() as base, Processes(base) as processes:
         # crun takes no hybrid cgroups, and higher limits than ours may not be set here
         (base / "containers.conf").write_text(
             f'[containers]\ndefault_ulimits = ["nofile={min(files, 1024)}:{min(files, 1024)}", "nproc=1000:1000"]\n'
@@ -130,7 +130,7 @@ def _load(root: EngineRoot, base: Path, address: str) -> None:
 
 
 @contextlib.contextmanager
-def _base() -> Iterator[Path]:
+def base_folder() -> Iterator[Path]:
     base = Path(tempfile.mkdtemp(prefix="other-"))
     try:
         yield base
@@ -141,7 +141,7 @@ def _base() -> Iterator[Path]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-class _Processes:
+class Processes:
     """Started in order, ended in reverse; what they started with their folder in the command line ends with them."""
 
     def __init__(self, base: Path) -> None:
@@ -149,7 +149,7 @@ class _Processes:
         self._started: list[subprocess.Popen[bytes]] = []
         self.environment = dict(os.environ)
 
-    def __enter__(self) -> _Processes:
+    def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -7,6 +7,7 @@ file systems. Nothing here knows which runtime it drives.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -102,6 +103,14 @@ def cgroup_file(pid: int, controller: str, name_v1: str, name_v2: str = "") -> P
         pytest.skip(f"needs the {controller} controller")
     mount = next(path for path in Path("/sys/fs/cgroup").iterdir() if controller in path.name.split(","))
     return Path(f"{mount}{paths[controller]}/{name_v1}")
+
+
+def cgroups_of(container_id: str) -> list[str]:
+    """Every cgroup directory that is left with this name; others come and go while we look."""
+    found = []
+    for directory, names, _files in os.walk("/sys/fs/cgroup"):
+        found += [f"{directory}/{name}" for name in names if name == container_id]
+    return found
 
 
 def on_v2() -> bool:

@@ -279,7 +279,7 @@ def test_what_v2_has_not(bundle: Bundle, resources: dict[str, Any], place: str) 
 @must("config-linux.md#allowed-device-list", "entries are applied in their order: the last that matches decides")
 @pytest.mark.parametrize("allowed", [True, False])
 def test_device_rules_in_their_order(bundle: Bundle, allowed: bool) -> None:
-    device = {"type": "c", "major": 10, "minor": 200, "access": "rwm"}
+    device = {"type": "c", "major": 60, "minor": 7, "access": "rwm"}
     bundle.linux["resources"] = {
         "devices": [
             {"allow": False, "access": "rwm"},
@@ -288,7 +288,7 @@ def test_device_rules_in_their_order(bundle: Bundle, allowed: bool) -> None:
         ]
     }
     # a number that no driver may have: what the cgroup lets through ends with another error
-    error = bundle.sh("mknod /tun c 10 200; cat /tun 2>&1; true")
+    error = bundle.sh("mknod /tun c 60 7; cat /tun 2>&1; true")
     assert ("Operation not permitted" not in error) is allowed, error
 
 
@@ -297,10 +297,10 @@ def test_device_access(bundle: Bundle) -> None:
     bundle.linux["resources"] = {
         "devices": [
             {"allow": False, "access": "rwm"},
-            {"allow": True, "type": "c", "major": 10, "minor": 200, "access": "rm"},
+            {"allow": True, "type": "c", "major": 60, "minor": 7, "access": "rm"},
         ]
     }
-    out = bundle.sh("mknod /tun c 10 200; (: < /tun) 2>&1; echo; (: > /tun) 2>&1; true")
+    out = bundle.sh("mknod /tun c 60 7; (: < /tun) 2>&1; echo; (: > /tun) 2>&1; true")
     reading, _newline, writing = out.partition("\n\n") if "\n\n" in out else out.partition("\n")
     assert "not permitted" not in reading
     assert "not permitted" in writing

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .spec import create, must, refused
+from .spec import cgroups_of, create, must, refused
 
 if TYPE_CHECKING:
     from tests.runtime.bundle import Bundle
@@ -376,4 +376,4 @@ def test_nothing_is_left(bundle: Bundle, key: str) -> None:
     bundle.linux[key] = values[key]
     assert create(bundle).code != 0
     assert bundle.call("state", bundle.id).code != 0
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert cgroups_of(bundle.id) == []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .spec import cgroup_file, create, deviates, hook, must, shared_directory
+from .spec import cgroup_file, cgroups_of, create, deviates, hook, must, shared_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_a_failing_hook_of_create_undoes_the_container(bundle: Bundle, kind: str
     bundle.config["hooks"] = {kind: [hook("exit 1")]}
     assert create(bundle).code != 0
     assert bundle.call("state", bundle.id).code != 0
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert cgroups_of(bundle.id) == []
 
 
 @must("runtime.md#lifecycle", "after a failing hook of create the poststop hooks run, as at every end")
@@ -156,7 +156,7 @@ def test_a_failed_create_leaves_nothing(bundle: Bundle) -> None:
     bundle.mount("/data", "bind", "/no/such/source", "bind")
     assert create(bundle).code != 0
     assert bundle.call("state", bundle.id).code != 0
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{bundle.id}"))
+    assert cgroups_of(bundle.id) == []
     assert str(bundle.path) not in Path("/proc/self/mountinfo").read_text()
 
 

@@ -1,0 +1,1 @@
+"""podman, dockerd and containerd with `pydock-runc` as their runtime."""
