@@ -7,6 +7,7 @@ config-linux.md.
 
 from __future__ import annotations
 
+from ..containers.runtimes import OURS
 from .capabilities import possible as possible_capabilities
 from .devices import devices
 from .files import write_files
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..paths import Paths
 
 OCI_VERSION = "1.2.0"
+OLDEST_OCI_VERSION = "1.0.2"
 CGROUP_PARENT = "/pydock"
 
 
@@ -66,7 +68,9 @@ def build(
     if filters:
         linux["seccomp"] = filters
     built: dict[str, Any] = {
-        "ociVersion": OCI_VERSION,
+        # Other runtimes refuse a version that is newer than they are; the document says nothing that 1.0 has not, or
+        # that they could not pass over.
+        "ociVersion": OCI_VERSION if request.runtime in OURS else OLDEST_OCI_VERSION,
         "process": run,
         "root": {"path": "rootfs", "readonly": request.read_only},
         "mounts": mounts(request, container, paths),

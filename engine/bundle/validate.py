@@ -56,6 +56,7 @@ def validate(request: CreateRequest) -> None:
     _check_sysctls(request)
     _check_health(request.health)
     _check_log(request)
+    _check_runtime(request.runtime)
     for rule in request.device_cgroup_rules:
         parse_rule(rule)
     if request.cgroupns_mode not in ("", "private", "host"):
@@ -315,6 +316,12 @@ def _check_health(health: HealthCheck | None) -> None:
             raise InvalidRequest(f"{what} in healthcheck cannot be less than 1ms")
     if health.retries < 0:
         raise InvalidRequest("retries in healthcheck cannot be negative")
+
+
+def _check_runtime(name: str) -> None:
+    from ..containers.runtimes import program
+
+    program(name)
 
 
 def _check_log(request: CreateRequest) -> None:

@@ -313,12 +313,10 @@ class Containers:
 
     def top(self, reference: str) -> builtins.list[Process]:
         """Its processes."""
-        from runtime.container import Container as RuntimeContainer
-
-        from . import top
+        from . import runtimes, top
 
         container = self._running(reference)
-        cgroup = RuntimeContainer.load(self._paths.runtime, container.id).cgroup
+        cgroup = runtimes.cgroup(self._paths, container, rows.request(self._store, container.id).runtime)
         return top.processes(cgroup.pids() if cgroup else [container.pid])
 
     def sample(self, reference: str) -> Sample | None:

@@ -8,6 +8,7 @@ import os
 
 from ..errors import EngineError
 from ..networks import rows as network_rows
+from . import runtimes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def clear(store: Store, paths: Paths, container_id: str, endpoints: Iterable[End
 
 def clear_if_any(store: Store, paths: Paths, container_id: str) -> None:
     """The same, for those who expect nothing: two looks, and no more when they are right."""
-    if os.path.exists(f"{paths.runtime}/{container_id}") or network_rows.of_container(store, container_id):
+    if (
+        os.path.exists(f"{paths.runtime}/{container_id}")
+        or network_rows.of_container(store, container_id)
+        or runtimes.noted(paths, container_id)
+    ):
         clear(store, paths, container_id)
 
 
@@ -50,6 +55,10 @@ def clear_runtime(paths: Paths, container_id: str) -> None:
         pass
     try:
         _clear_cgroup(_cgroup_path(paths, container_id), container_id)
+    except (RuntimeFault, OSError):
+        pass
+    try:
+        runtimes.clear_foreign(paths, container_id)
     except (RuntimeFault, OSError):
         pass
 

@@ -12,7 +12,7 @@ from ..phases import Phases
 from ..shim import frames
 from ..shim.plan import CopyUp, Plan
 from ..zygote import client as zygote
-from . import create, leftovers, links, log_options, rebuild, rows
+from . import create, leftovers, links, log_options, rebuild, rows, runtimes
 from .locks import LifecycleLock, shim_alive, wait_for_shim
 from .session import Session
 
@@ -126,6 +126,7 @@ class Starter:
                 for mount in container.mounts
                 if mount.type == "volume" and "nocopy" not in mount.options
             ),
+            runtime=runtimes.program(request.runtime),
             tty=container.tty,
             open_stdin=container.open_stdin,
             auto_remove=container.auto_remove,

@@ -17,7 +17,8 @@ class CopyUp(Record):
 class Plan(Record):
     """`lower_dirs`: the image's unpacked layers, bottom first. `foreground`: the connection that brings this
     plan goes on as an attached session. `rows`, `columns`: the first size of the terminal, 0 if unknown.
-    `dns`: resolvers of the container's own. `phases`: what was done before the shim came in."""
+    `runtime`: the path of a runtime that is not ours. `dns`: resolvers of the container's own. `phases`: what was done
+    before the shim came in."""
 
     container_id: str
     name: str
@@ -28,6 +29,7 @@ class Plan(Record):
     endpoints: tuple[Endpoint, ...] = ()
     dns: tuple[str, ...] = ()
     copy_ups: tuple[CopyUp, ...] = ()
+    runtime: str = ""
     tty: bool = False
     open_stdin: bool = False
     auto_remove: bool = False

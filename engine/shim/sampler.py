@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runtime.container import Container
 
     from ..stats.sample import Sample
+    from .foreign import ForeignContainer
     from .loop import Loop, Timer
 
 INTERVAL_S = 1.0
@@ -20,7 +21,7 @@ INTERVAL_S = 1.0
 class Sampler:
     """`last`: what was measured last, at the end the container's last figures."""
 
-    def __init__(self, loop: Loop, path: str, container: Container) -> None:
+    def __init__(self, loop: Loop, path: str, container: Container | ForeignContainer) -> None:
         self.last: Sample | None = None
         self._loop = loop
         self._ring = Ring.open(path)

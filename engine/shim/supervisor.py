@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..models import Container
+    from .foreign import ForeignContainer
     from .loop import Timer
     from .plan import Plan
 
@@ -62,7 +63,7 @@ class Supervisor:
         self.paths = Paths(plan.root, plan.run_root)
         self.ledger = Ledger(self.paths, plan.container_id)
         self.bundle = self.paths.container(plan.container_id)
-        self.container: RuntimeContainer | None = None
+        self.container: RuntimeContainer | ForeignContainer | None = None
         self.stdio: Stdio | None = None
         self.stop: StopRequest | None = None
         self.restarting = False
@@ -117,20 +118,10 @@ class Supervisor:
                     self.endpoints.attach(pid)
 
         # Both wait for the kernel most of the time; but what a container asks of its network's sysctls comes first.
-        in_turn = any("conf" in key for key in spec["linux"].get("sysctl") or ())
+        in_turn = bool(plan.runtime) or any("conf" in key for key in spec["linux"].get("sysctl") or ())
         ours, theirs = near_and_far(tty=plan.tty, open_stdin=plan.open_stdin)
         try:
-            self.container = RuntimeContainer.create(
-                self.paths.runtime,
-                plan.container_id,
-                self.bundle,
-                spec=spec,
-                stdio=theirs,
-                want_console=plan.tty,
-                parent_death_signal=signal.SIGKILL,
-                on_phase=phases.add,
-                on_born=None if in_turn else wire,
-            )
+            self.container = self._create(spec, theirs, phases, None if in_turn else wire)
         except BaseException:
             for fd in ours:
                 if fd >= 0:
@@ -161,6 +152,32 @@ class Supervisor:
         self.ended = None
         self._record_start(phases)
         self._watches.start()
+
+    def _create(
+        self,
+        spec: dict[str, Any],
+        stdio: tuple[int, int, int] | None,
+        phases: Phases,
+        on_born: Callable[[int], None] | None,
+    ) -> RuntimeContainer | ForeignContainer:
+        plan = self.plan
+        if plan.runtime:
+            from .foreign import ForeignContainer
+
+            return ForeignContainer.create(
+                self.paths, plan.runtime, plan.container_id, stdio=stdio, want_console=plan.tty, on_phase=phases.add
+            )
+        return RuntimeContainer.create(
+            self.paths.runtime,
+            plan.container_id,
+            self.bundle,
+            spec=spec,
+            stdio=stdio,
+            want_console=plan.tty,
+            parent_death_signal=signal.SIGKILL,
+            on_phase=phases.add,
+            on_born=on_born,
+        )
 
     def _welcome(self, starter: Client) -> None:
         """No output has been read yet: a starter in the foreground misses nothing."""

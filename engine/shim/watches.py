@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runtime.container import Container
 
     from ..paths import Paths
+    from .foreign import ForeignContainer
     from .ledger import Ledger
     from .loop import Loop
     from .plan import Plan
@@ -31,7 +32,7 @@ class Watches:
         paths: Paths,
         plan: Plan,
         ledger: Ledger,
-        container: Container,
+        container: Container | ForeignContainer,
         process: dict[str, Any],
         *,
         paused: Callable[[], bool],
