@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import rows
+from . import crowd, rows
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ ALL: dict[str, Callable[[Stage], rows.Row | list[rows.Row]]] = {
     "P2": rows.run_command,
     "P3": rows.runtime,
     "P4": rows.execute,
+    "P5": crowd.start_storm,
     "P6": rows.pull,
-    "P13": rows.list_and_memory,
+    "P8": crowd.sampling,
+    "P13": crowd.list_and_memory,
 }
 
 

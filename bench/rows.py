@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +12,8 @@ from .peers import find, run
 from .stage import PODMAN_RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .stage import Stage
 
-LISTED = 100
 _numbers = itertools.count(1)
 
 
@@ -161,60 +157,3 @@ def pull(stage: Stage) -> Row:
             )
         )
     return Row("P6", "pull, 9 layers", "≥ 2x the fastest", alternate(sides, runs=5, warm_ups=1))
-
-
-def list_and_memory(stage: Stage) -> list[Row]:
-    """P13 and P7: `ps` with 100 running containers, and what they keep in memory."""
-    from engine.models import CreateRequest
-
-    engine = stage.engine
-    ours = []
-    for _ in range(LISTED):
-        ours.append(engine.containers.create(CreateRequest(image=stage.small, command=("sleep", "1000"))).id)
-        engine.containers.start(ours[-1])
-    sides = [Side("pydock", lambda: stage.pydock("ps"))]
-    memory = [_memory("pydock", _processes(lambda line: str(stage.run_root) in line), LISTED)]
-    if stage.docker:
-        docker = stage.docker
-        body = {"Image": stage.small, "Cmd": ["sleep", "1000"]}
-        theirs = [docker.api("POST", "/containers/create", body)["Id"] for _ in range(LISTED)]
-        for name in theirs:
-            docker.api("POST", f"/containers/{name}/start")
-        sides.append(Side("docker", lambda: docker.cli("ps")))
-        shims = _processes(lambda line: "containerd-shim" in line and str(stage.base) in line)
-        memory.append(_memory("docker", [*docker.pids(), *shims], LISTED))
-    rows = [
-        Row("P13", f"ps, {LISTED} containers", "≤ 40 ms", alternate(sides)),
-        Row("P7", "memory a container (PSS)", "≤ 3 MB", memory, unit="MB"),
-    ]
-    for name in ours:
-        engine.containers.remove(name, force=True)
-    if stage.docker:
-        for name in theirs:
-            stage.docker.api("DELETE", f"/containers/{name}?force=1")
-    return rows
-
-
-def _processes(wanted: Callable[[str], bool]) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if wanted(line) and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
-    return found
-
-
-def _memory(name: str, pids: list[int], containers: int) -> Result:
-    """Proportional set size of these processes, divided by the containers, in MB."""
-    kilobytes = 0
-    for pid in pids:
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    each = kilobytes / 1000 / containers
-    return Result(name, each, each, each)
