@@ -171,7 +171,7 @@ def test_pause_freezes_and_unpause_goes_on(engine: Engine, image: str) -> None:
         engine.containers.exec(container.id, ExecRequest(command=("true",)))
     engine.containers.unpause(container.id)
     assert engine.containers.get(container.id).state == "running"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while ticks() == before:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -270,7 +270,7 @@ def test_restart_policy_on_failure_counts_and_gives_up(engine: Engine, image: st
 def test_always_comes_back_after_a_kill_but_not_after_a_stop(engine: Engine, image: str) -> None:
     container = _run(engine, image, "sleep", "1000", restart=RestartPolicy(name="always"))
     os.kill(container.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while (now := engine.containers.get(container.id)).state != "running" or now.pid == container.pid:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -281,7 +281,7 @@ def test_always_comes_back_after_a_kill_but_not_after_a_stop(engine: Engine, ima
 
 def test_figures_are_there_from_birth(engine: Engine, image: str) -> None:
     container = _run(engine, image, "sh", "-c", "while :; do :; done")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while len(engine.containers.history(container.id)) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -350,7 +350,7 @@ def test_a_process_beside_the_first_may_die_of_memory_too(engine: Engine, image:
     request = ExecRequest(command=("sh", "-c", HOG))
     with engine.containers.exec(container.id, request) as session:
         assert [frame.code for frame in session.frames() if frame.kind == "exit"] != [0]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not engine.containers.get(container.id).oom_killed:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -382,7 +382,7 @@ def test_only_a_signal_that_asks_for_the_end_keeps_a_policy_from_acting(
 ) -> None:
     script = "trap 'exit 3' HUP TERM; echo up; while :; do sleep 0.05; done"
     container = _run(engine, image, "sh", "-c", script, restart=RestartPolicy(name="unless-stopped"))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not list(engine.containers.logs(container.id)):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -397,7 +397,7 @@ def test_only_a_signal_that_asks_for_the_end_keeps_a_policy_from_acting(
 
 def test_a_stop_between_two_restarts_ends_it(engine: Engine, image: str) -> None:
     container = _run(engine, image, "false", restart=RestartPolicy(name="always"))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while (now := engine.containers.get(container.id)).state != "restarting" or now.restart_count < 2:
         assert time.monotonic() < deadline
         time.sleep(0.002)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYDOCK = (sys.executable, "-c", "from engine.cli.main import main; main()")
 TIMEOUT_S = 60
-SETTLE_S = 5
+SETTLE_S = 20
 
 
 class EngineRoot:
@@ -154,7 +154,7 @@ class EngineRoot:
                 yield int(folder.name), line
 
 
-def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait for a state that nothing announces; fails with its name when it does not come."""
     end = time.monotonic() + timeout_s
     while not condition():

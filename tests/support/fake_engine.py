@@ -84,7 +84,7 @@ class FakeTerminal:
         self._far.sendall(frames.json_frame(frames.EXIT, {"code": code}))
         self._far.close()
 
-    def wait_for(self, data: bytes, timeout_s: float = 5) -> bool:
+    def wait_for(self, data: bytes, timeout_s: float = 20) -> bool:
         """Whether these bytes were typed within the time."""
         with self.got:
             return self.got.wait_for(lambda: data in self.received, timeout_s)

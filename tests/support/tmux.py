@@ -72,7 +72,7 @@ class Tmux:
         except FileNotFoundError:
             return None
 
-    def until(self, condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
+    def until(self, condition: Callable[[], object], what: str, timeout_s: float = 40) -> None:
         """Wait for a condition; fail with its name and the screen."""
         deadline = time.monotonic() + timeout_s
         while not condition():
@@ -80,11 +80,11 @@ class Tmux:
                 raise AssertionError(f"waited {timeout_s:g} s in vain for: {what}\n{self.screen()}")
             time.sleep(POLL_S)
 
-    def until_shown(self, text: str, timeout_s: float = 15) -> None:
+    def until_shown(self, text: str, timeout_s: float = 40) -> None:
         """Wait for text on the screen."""
         self.until(lambda: text in self.screen(), f"{text!r} on the screen", timeout_s)
 
-    def until_gone(self, text: str, timeout_s: float = 15) -> None:
+    def until_gone(self, text: str, timeout_s: float = 40) -> None:
         """Wait until text is off the screen."""
         self.until(lambda: text not in self.screen(), f"{text!r} gone from the screen", timeout_s)
 

@@ -57,7 +57,7 @@ def busy_engine() -> FakeEngine:
     return engine
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], what: str, timeout_s: float = 6) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
     """Wait for a condition, letting the app work; fail with its name."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -51,7 +51,7 @@ class PaneApp(App[None]):
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 40
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         await pilot.pause(0.01)

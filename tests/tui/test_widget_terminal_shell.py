@@ -73,7 +73,7 @@ def screen(app: ShellApp) -> str:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], app: ShellApp) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while not condition():
         assert time.monotonic() < deadline, screen(app)
         await pilot.pause(0.02)
