@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PLAIN_PORT = 2375
 TLS_PORT = 2376
 CONNECT_S = 30
+CERTIFICATES = "Are the certificates (--tlscacert, --tlscert, --tlskey) those of this engine?"
 
 
 class Tls(Record):
@@ -68,7 +69,7 @@ class Target(Record):
             plain.close()
             raise EngineError(
                 f"cannot connect to the engine at {self.text}: {getattr(error, 'reason', None) or error}",
-                hint="Are the certificates (--tlscacert, --tlscert, --tlskey) those of this engine?",
+                hint=CERTIFICATES,
             ) from None
 
     def _hint(self, error: OSError) -> str:
@@ -88,7 +89,12 @@ class Channel:
         return self._socket.fileno()
 
     def sendall(self, data: bytes) -> None:
-        self._socket.sendall(data)
+        try:
+            self._socket.sendall(data)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise self._told(error) from None
 
     def recv(self) -> bytes:
         """Wait for some bytes; b"" at the end, however it came."""
@@ -96,6 +102,10 @@ class Channel:
             return self._socket.recv(1 << 16)
         except ConnectionError:
             return b""
+        except OSError as error:
+            if self._closed_by_notice(error):
+                return b""
+            raise self._told(error) from None
 
     def recv_available(self) -> bytes | None:
         """What has arrived; None when nothing has, b"" at the end."""
@@ -122,8 +132,27 @@ class Channel:
                 parts.append(part)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return b"".join(parts) or None
+        except ssl.SSLZeroReturnError:
+            return b"".join(parts)
         finally:
             self._socket.setblocking(True)
+
+    def _closed_by_notice(self, error: OSError) -> bool:
+        """Whether it is the end: TLS says so in a way of its own to who has ended its writing."""
+        if not self._tls:
+            return False
+        import ssl
+
+        return isinstance(error, ssl.SSLZeroReturnError)
+
+    def _told(self, error: OSError) -> Exception:
+        """What TLS refuses after the handshake: with TLS 1.3 a missing certificate is noticed only then."""
+        import ssl
+
+        if not isinstance(error, ssl.SSLError):
+            return error
+        reason = str(error.reason or error).lower().replace("_", " ")
+        return EngineError(f"the engine ended the TLS connection: {reason}", hint=CERTIFICATES)
 
     def end_writing(self) -> None:
         """The other side reads end of file; reading goes on."""

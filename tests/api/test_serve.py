@@ -20,6 +20,7 @@ from docker.tls import TLSConfig
 from tests.api.certificates import Authority
 from tests.api.client import Api, Stream, connect, joined, read_head, serving
 from tests.support.engine import PYDOCK, EngineRoot, wait_until
+from tests.support.pty_program import PtyProgram
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")]
 
@@ -130,6 +131,33 @@ def test_input_ends_and_output_goes_on_through_tls(tls: TlsServer) -> None:
 def test_dockers_client_through_tls(tls: TlsServer) -> None:
     done = tls.docker("run", "--rm", "-i", "toolbox", "sh", "-c", "wc -c; exit 5", input="y" * 1_000_000)
     assert (done.stdout.strip(), done.stderr, done.returncode) == ("1000000", "", 5)
+
+
+def test_pydock_itself_through_tls(tls: TlsServer, tmp_path: Path) -> None:
+    """By variables and by a context: input and its end, a terminal, and who has no certificate."""
+    address, folder = f"tcp://127.0.0.1:{tls.port}", tls.client_folder
+    by_variables = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(folder), "PYDOCK_HOST": address}
+    run = ("run", "--rm", "-i", "toolbox", "sh", "-c", "wc -c; exit 5")
+    done = tls.api.root.pydock(*run, input="y" * 1_000_000, environment=by_variables)
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("1000000", "", 5)
+    ours = {"XDG_CONFIG_HOME": str(tmp_path)}
+    files = f"ca={folder}/ca.pem,cert={folder}/cert.pem,key={folder}/key.pem"
+    made = tls.api.root.pydock("context", "create", "lab", "--docker", f"host={address},{files}", environment=ours)
+    assert made.returncode == 0, made.stderr
+    environment = {**tls.api.root.environment, **ours}
+    with PtyProgram([*PYDOCK, "-c", "lab", "run", "--rm", "-it", "toolbox", "sh"], environment) as shell:
+        shell.type("echo a$((40+2))z; head -c 300000 /dev/zero | tr '\\0' x; echo; exit 3\n")
+        shell.expect("a42z")
+        shell.expect("xxxxx")
+        assert shell.wait() == 3
+        assert shell.restored()
+    assert shell.output.count(b"x") >= 300_000
+    refused = tls.api.root.pydock("--host", address, "--tlsverify", "--tlscacert", f"{folder}/ca.pem", "ps")
+    assert refused.returncode == 1
+    assert "certificate" in refused.stderr
+    plain = tls.api.root.pydock("--host", address, "ps")
+    assert plain.returncode == 1
+    assert "--tlsverify" in plain.stderr
 
 
 def test_docker_py_through_tls(tls: TlsServer, monkeypatch: pytest.MonkeyPatch) -> None:
