@@ -48,11 +48,11 @@ WantedBy=multi-user.target
 
 
 def boot(context: Context, _options: Parsed) -> int:
-    return _each(context.engine.containers.boot)
+    return _each(context.here.containers.boot)
 
 
 def halt(context: Context, _options: Parsed) -> int:
-    return _each(context.engine.containers.halt)
+    return _each(context.here.containers.halt)
 
 
 def install_unit(context: Context, options: Parsed) -> int:

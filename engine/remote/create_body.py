@@ -109,7 +109,10 @@ def create_body(request: CreateRequest, size: tuple[int, int] | None = None) -> 
             AttachStderr=True,
             StopSignal=request.stop_signal,
             Healthcheck=_health(request.health),
-            ExposedPorts={f"{port.container_port}/{port.protocol}": {} for port in request.ports},
+            ExposedPorts={
+                port: {}
+                for port in (*(f"{port.container_port}/{port.protocol}" for port in request.ports), *request.expose)
+            },
             Volumes={mount.target: {} for mount in request.mounts if mount.type == "volume" and not mount.source},
             NetworkingConfig=_networking(request),
         ),
@@ -131,10 +134,13 @@ def limits(resources: Resources) -> dict[str, Any]:
 
 def attachment(place: NetworkAttachment) -> dict[str, Any]:
     """One `EndpointSettings`."""
+    addresses = _given(IPv4Address=place.address, IPv6Address=place.address6)
     return _given(
-        IPAMConfig={"IPv4Address": place.address} if place.address else None,
+        IPAMConfig=addresses,
         MacAddress=place.mac,
         Aliases=list(place.aliases),
+        Links=list(place.links),
+        GwPriority=place.priority,
     )
 
 

@@ -136,20 +136,28 @@ def familiar(reference: str) -> str:
 
 
 def network(data: dict[str, Any]) -> Network:
-    config = ((data.get("IPAM") or {}).get("Config") or [{}])[0] or {}
+    """An entry of `GET /networks`, or `GET /networks/{id}`."""
+    pools = [pool or {} for pool in (data.get("IPAM") or {}).get("Config") or ()]
+    four = next((pool for pool in pools if ":" not in str(pool.get("Subnet") or "")), {})
+    six = next((pool for pool in pools if ":" in str(pool.get("Subnet") or "")), {})
     options = data.get("Options") or {}
     return Network(
         id=data["Id"],
         name=data["Name"],
         driver=data.get("Driver") or "",
         bridge=options.get("com.docker.network.bridge.name", ""),
-        subnet=config.get("Subnet") or "",
-        gateway=config.get("Gateway") or "",
+        subnet=four.get("Subnet") or "",
+        gateway=four.get("Gateway") or "",
         internal=bool(data.get("Internal")),
         labels=data.get("Labels") or {},
         created_ns=parse_time(data.get("Created")),
-        ip_range=config.get("IPRange") or "",
+        ip_range=four.get("IPRange") or "",
         options=options,
+        ipv6=bool(data.get("EnableIPv6")),
+        subnet6=six.get("Subnet") or "",
+        gateway6=six.get("Gateway") or "",
+        ip_range6=six.get("IPRange") or "",
+        attachable=bool(data.get("Attachable")),
     )
 
 

@@ -44,32 +44,47 @@ class RemoteNetworks:
         internal: bool = False,
         labels: dict[str, str] | None = None,
         options: dict[str, str] | None = None,
+        ipv4: bool = True,
+        ipv6: bool = False,
+        subnet6: str = "",
+        gateway6: str = "",
+        ip_range6: str = "",
+        reserved: dict[str, str] | None = None,
+        attachable: bool = False,
     ) -> Network:
-        config = {"Subnet": subnet, "Gateway": gateway, "IPRange": ip_range}
-        given = {key: value for key, value in config.items() if value}
         body: dict[str, Any] = {
             "Name": name,
             "CheckDuplicate": True,
             "Driver": driver,
             "Internal": internal,
+            "Attachable": attachable,
+            "EnableIPv6": ipv6,
             "Labels": labels or {},
             "Options": options or {},
         }
-        if given:
-            body["IPAM"] = {"Config": [given]}
+        if not ipv4:
+            body["EnableIPv4"] = False
+        kept = reserved or {}
+        four = _pool(subnet, gateway, ip_range, {key: text for key, text in kept.items() if ":" not in text})
+        six = _pool(subnet6, gateway6, ip_range6, {key: text for key, text in kept.items() if ":" in text})
+        if four or six:
+            body["IPAM"] = {"Config": [pool for pool in (four, six) if pool]}
         return self.get(self._api.json("POST", "/networks/create", None, body)["Id"])
 
     def remove(self, reference: str) -> None:
         self._api.open("DELETE", f"/networks/{quoted(reference)}").read()
 
+    def used(self) -> set[str]:
+        """Names of the networks that containers are on, running or not."""
+        rows = self._api.json("GET", "/containers/json", {"all": True}) or ()
+        return {name for row in rows for name in (row.get("NetworkSettings") or {}).get("Networks") or ()}
+
     def prune(self, chosen: Callable[[Network], bool] = lambda _network: True) -> builtins.list[str]:
         """Remove the chosen ones that nobody is on; the other engine refuses those that are in use."""
         removed = []
+        used = self.used()
         for network in self.list():
-            if network.name in ("bridge", "host", "none", "podman") or not chosen(network):
-                continue
-            used = self._api.json("GET", "/containers/json", {"all": True, "filters": {"network": [network.name]}})
-            if used:
+            if network.name in ("bridge", "host", "none", "podman", *used) or not chosen(network):
                 continue
             try:
                 self.remove(network.id)
@@ -77,6 +92,11 @@ class RemoteNetworks:
                 continue
             removed.append(network.name)
         return removed
+
+
+def _pool(subnet: str, gateway: str, ip_range: str, reserved: dict[str, str]) -> dict[str, object]:
+    fields = {"Subnet": subnet, "Gateway": gateway, "IPRange": ip_range, "AuxiliaryAddresses": reserved}
+    return {key: value for key, value in fields.items() if value}
 
 
 def _by_name(network: Network) -> str:
