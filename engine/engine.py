@@ -37,6 +37,7 @@ class Engine:
         self.volumes = Volumes(self.store, self.paths)
         self.containers = Containers(self.store, self.paths, self.images, self.networks, self.volumes)
         reconcile.reconcile(self.store, self.paths)
+        self.volumes.release()
 
     def __enter__(self) -> Self:
         return self

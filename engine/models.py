@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     ContainerState = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
-    MountType = Literal["bind", "volume", "tmpfs"]
+    MountType = Literal["bind", "volume", "tmpfs", "image"]
     LayerStatus = Literal[
         "waiting",
         "exists",
@@ -42,13 +42,19 @@ class PortMapping(Record):
 
 
 class Mount(Record):
-    """A mount beside the root file system. `source`: host path, volume name ("" = anonymous), or unused."""
+    """A mount beside the root file system. `source`: host path, volume name ("" = anonymous), an image, or unused.
+    `subpath`: what of a volume or image is mounted, "" all. `driver_options`, `labels`: of a volume that has to be
+    made. `image_id`: what `source` of an image stood for when the container was made."""
 
     type: MountType
     target: str
     source: str = ""
     read_only: bool = False
     options: tuple[str, ...] = ()
+    subpath: str = ""
+    driver_options: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    image_id: str = ""
 
 
 class Ulimit(Record):
@@ -369,13 +375,21 @@ class Network(Record):
 
 
 class Volume(Record):
-    """A named (or, with a 64-hex name, anonymous) volume."""
+    """A named (or, with a 64-hex name, anonymous) volume. `options`: of the driver `local`: type, o, device."""
 
     name: str
     path: str
     created_ns: int = 0
     anonymous: bool = False
     labels: dict[str, str] = {}
+    options: dict[str, str] = {}
+
+
+class VolumeUsage(Record):
+    """What a volume takes, -1 for unknown, and the names of the containers that mount it."""
+
+    size: int
+    users: tuple[str, ...] = ()
 
 
 class LogLine(Record):

@@ -27,6 +27,7 @@ class Paths:
         self.ingest = f"{self.tmp}/ingest"
         self.doorbells = f"{self.run_root}/doorbells"
         self.runtime = f"{self.run_root}/runtime"
+        self.mounted_volumes = f"{self.run_root}/volumes"
 
     def create(self) -> None:
         """Make the folders; data of containers is for root alone."""
@@ -40,6 +41,10 @@ class Paths:
     def container(self, container_id: str) -> str:
         """The bundle: config.json, rootfs/, upper/, work/, logs, hosts, hostname, resolv.conf, stats ring."""
         return f"{self.containers}/{container_id}"
+
+    def mount_source(self, container_id: str, index: int) -> str:
+        """Where the source of the container's mount of this number is made, if it has to be."""
+        return f"{self.container(container_id)}/sources/{index}"
 
     def container_run(self, container_id: str) -> str:
         """Sockets and locks of one container, gone after a reboot."""

@@ -10,6 +10,7 @@ import os
 import posixpath
 
 from ..errors import EngineError, InvalidRequest
+from .idmap import mappings
 from .init import INIT_TARGET, init_binary
 
 TYPE_CHECKING = False
@@ -24,19 +25,26 @@ MUST_EXIST = "must-exist"
 
 _PROPAGATION = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 # Options of the engine or of others' SELinux; the kernel does not know them.
-_NOT_FOR_THE_RUNTIME = frozenset({"z", "Z", "nocopy", "ro", "rw", MUST_EXIST, "bind", "rbind", "rro"})
+_NOT_FOR_THE_RUNTIME = frozenset(
+    (
+        *("z", "Z", "nocopy", "copy", "ro", "rw", "rro", "ro-non-recursive", "ro-force-recursive", "bind", "rbind"),
+        *("cached", "delegated", "consistent", MUST_EXIST),
+    )
+)
 _TMPFS_DEFAULTS = ("noexec", "nosuid", "nodev")
 NETWORK_FILES = ("resolv.conf", "hostname", "hosts")
 
 
 def mounts(request: CreateRequest, container: Container, paths: Paths) -> list[dict[str, Any]]:
     """The list. Bind sources are checked, and made where Docker makes them."""
-    wanted = {_clean(mount.target): mount for mount in container.mounts or request.mounts}
+    chosen = container.mounts or request.mounts
+    wanted = {_clean(mount.target): mount for mount in chosen}
+    places = {_clean(mount.target): paths.mount_source(container.id, index) for index, mount in enumerate(chosen)}
     built = [mount for mount in kernel_mounts(request) if mount["destination"] not in wanted]
     later = [mount for mount in network_files(request, container, paths) if mount["destination"] not in wanted]
     if request.init:
         later.append(_bind(init_binary(), INIT_TARGET, ["bind", "ro"]))
-    later += [_requested(target, mount, paths) for target, mount in wanted.items()]
+    later += [_requested(target, mount, paths, places[target]) for target, mount in wanted.items()]
     later.sort(key=lambda mount: str(mount["destination"]).count("/"))
     return built + later
 
@@ -92,28 +100,33 @@ def root_propagation(request: CreateRequest, container: Container) -> str:
     return "rprivate"
 
 
-def _requested(target: str, mount: Mount, paths: Paths) -> dict[str, Any]:
+def _requested(target: str, mount: Mount, paths: Paths, prepared: str) -> dict[str, Any]:
+    """`prepared`: where the source of an image, or of a path inside something, will have been made."""
     if mount.type == "tmpfs":
         return _mount(target, "tmpfs", "tmpfs", _tmpfs_options(mount))
-    if mount.type == "volume":
+    if mount.type == "image" or mount.subpath:
+        source = prepared
+    elif mount.type == "volume":
         if not mount.source:
             raise InvalidRequest(f"the anonymous volume at {target} has no name yet")
         source = paths.volume(mount.source)
     else:
         source = mount.source
         _ensure_source(source, mount)
-    options = [option for option in mount.options if option not in _NOT_FOR_THE_RUNTIME]
+    options = [
+        option for option in mount.options if option not in _NOT_FOR_THE_RUNTIME and not option.startswith("idmap")
+    ]
     if not _PROPAGATION & set(options):
         options.append("rprivate")
     options.insert(0, "bind" if "bind" in mount.options else "rbind")
-    if mount.read_only or "ro" in mount.options:
+    given = set(mount.options)
+    if mount.read_only or given & {"ro", "rro", "ro-force-recursive"}:
         options.append("ro")
-        if "bind" not in mount.options:
+        if not given & {"bind", "ro-non-recursive", "writable"}:
             # Else what is mounted below the source would stay writable.
             options.append("rro")
-    else:
-        options.append("rw")
-    return _bind(source, target, options)
+    # Never "rw": what the host has mounted read-only stays so.
+    return _bind(source, target, options) | mappings(mount, options)
 
 
 def _ensure_source(source: str, mount: Mount) -> None:

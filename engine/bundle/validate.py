@@ -267,7 +267,12 @@ def _check_mount(mount: Mount) -> None:
             )
         if len(mount.source) > 255:
             raise InvalidRequest(f"volume name of {len(mount.source)} characters is too long: at most 255")
-    if "\0" in mount.source + mount.target:
+    if mount.type == "image" and not mount.source:
+        raise InvalidRequest("invalid mount config for type image: the source, an image, is missing")
+    parts = mount.subpath.split("/")
+    if mount.subpath and (mount.type not in ("volume", "image") or mount.subpath.startswith("/") or ".." in parts):
+        raise InvalidRequest(f"invalid subpath {mount.subpath!r}: it must be a relative path within a volume or image")
+    if "\0" in mount.source + mount.target + mount.subpath:
         raise InvalidRequest("a mount path must not contain a zero byte")
 
 

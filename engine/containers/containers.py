@@ -438,7 +438,9 @@ class Containers:
     def _view(self, container: Container, *, write: bool = False, with_mounts: bool = True) -> View:
         from .view import View
 
-        return View(self._store, self._paths, self._images, container, write=write, with_mounts=with_mounts)
+        return View(
+            self._store, self._paths, self._images, self._volumes, container, write=write, with_mounts=with_mounts
+        )
 
     def _layers(self, container: Container) -> tuple[str, ...]:
         image = self._images.config(container.image_id)
@@ -489,5 +491,9 @@ class Containers:
         return signal_number(name or "SIGTERM")
 
     def in_use(self, image_id: str) -> builtins.list[str]:
-        """Names of the containers made from an image."""
-        return [container.name for container in self.list(all=True) if container.image_id == image_id]
+        """Names of the containers made from an image, or that mount it."""
+        return [
+            container.name
+            for container in self.list(all=True)
+            if container.image_id == image_id or any(mount.image_id == image_id for mount in container.mounts)
+        ]

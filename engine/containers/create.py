@@ -8,9 +8,9 @@ import time
 
 from ..bundle import namespaces, spec, validate
 from ..errors import ImageNotFound, NameInUse
-from ..models import Container, Mount
+from ..models import Container
 from ..phases import Phases
-from . import files, names, rebuild, rows
+from . import files, mounts, names, rebuild, rows
 from .links import split_link
 from .locks import LifecycleLock
 
@@ -64,7 +64,7 @@ def _make(
 ) -> Container:
     try:
         with phases.step("bundle"):
-            container = container.replace(mounts=_volumes(volumes, container, image, request.mounts))
+            container = container.replace(mounts=mounts.resolve(store, images, volumes, image, request))
             write_bundle(paths, images, image, request, container)
         with phases.step("record"):
             container = _insert(store, container, request, phases)
@@ -130,20 +130,6 @@ def _check_platform(request: CreateRequest, image: ImageConfig) -> None:
             f"image with reference {request.image} was found but does not match the specified platform: "
             f"wanted {request.platform}, actual: {image.os}/{image.architecture}"
         )
-
-
-def _volumes(volumes: Volumes, container: Container, image: ImageConfig, asked: tuple[Mount, ...]) -> tuple[Mount, ...]:
-    """The request's mounts and the image's own volumes, each volume made and named."""
-    targets = {mount.target.rstrip("/") for mount in asked}
-    anonymous = (Mount(type="volume", target=path) for path in image.volumes if path.rstrip("/") not in targets)
-    resolved = []
-    for mount in (*asked, *anonymous):
-        if mount.type == "volume":
-            name = mount.source or os.urandom(32).hex()
-            volumes.create(name, anonymous=not mount.source)
-            mount = mount.replace(source=name)
-        resolved.append(mount)
-    return tuple(resolved)
 
 
 def _insert(store: Store, container: Container, request: CreateRequest, phases: Phases) -> Container:

@@ -11,6 +11,7 @@ from ..models import Container, Phase
 from ..phases import Phases
 from ..shim import frames
 from ..shim.plan import CopyUp, Plan
+from ..volumes.sources import sources
 from ..zygote import client as zygote
 from . import create, leftovers, links, log_options, rebuild, rows, runtimes
 from .locks import LifecycleLock, shim_alive, wait_for_shim
@@ -73,7 +74,10 @@ class Starter:
         if not wait_for_shim(self._paths, container.id):
             raise Conflict(f"container {container.name} is still ending", hint="Try again.")
         leftovers.clear_if_any(self._store, self._paths, container.id)
-        return self._hand_over(container, attach, size, Phases(on_phase))
+        volumes = [mount.source for mount in container.mounts if mount.type == "volume"]
+        # Before there is a shim, whose mount namespace may not hear of later mounts.
+        with self._volumes.hold(volumes):
+            return self._hand_over(container, attach, size, Phases(on_phase))
 
     def _hand_over(
         self, container: Container, attach: bool, size: tuple[int, int] | None, phases: Phases
@@ -124,9 +128,10 @@ class Starter:
             copy_ups=tuple(
                 CopyUp(target=mount.target, volume_path=self._paths.volume(mount.source))
                 for mount in container.mounts
-                if mount.type == "volume" and "nocopy" not in mount.options
+                if mount.type == "volume" and "nocopy" not in mount.options and not mount.subpath
             ),
             runtime=runtimes.program(request.runtime),
+            sources=sources(container, self._paths, self._images),
             tty=container.tty,
             open_stdin=container.open_stdin,
             auto_remove=container.auto_remove,

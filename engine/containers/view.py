@@ -20,6 +20,8 @@ from runtime.rootfs.plan import plan_mounts
 from ..errors import EngineError, HostUnfit
 from ..snapshots import overlay, rootfs
 from ..volumes.copyup import copy_up
+from ..volumes.prepare import prepare
+from ..volumes.sources import sources
 from . import rows
 from .locks import LifecycleLock, wait_for_shim
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from ..models import Container
     from ..paths import Paths
     from ..store import Store
+    from ..volumes.hold import Hold
+    from ..volumes.sources import Source
+    from ..volumes.volumes import Volumes
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -43,17 +48,27 @@ class View:
     started meanwhile. Without `with_mounts` only the root file system itself, none of what is mounted in it."""
 
     def __init__(
-        self, store: Store, paths: Paths, images: Images, container: Container, *, write: bool, with_mounts: bool = True
+        self,
+        store: Store,
+        paths: Paths,
+        images: Images,
+        volumes: Volumes,
+        container: Container,
+        *,
+        write: bool,
+        with_mounts: bool = True,
     ) -> None:
         self.fd = -1
         self.running = False
         self._store = store
         self._paths = paths
         self._images = images
+        self._volumes = volumes
         self._id = container.id
         self._write = write
         self._with_mounts = with_mounts
         self._lock: LifecycleLock | None = None
+        self._hold: Hold | None = None
         self._namespace_fd = -1
 
     def __enter__(self) -> Self:
@@ -73,6 +88,8 @@ class View:
             if fd >= 0:
                 os.close(fd)
         self.fd = self._namespace_fd = -1
+        if self._hold is not None:
+            self._hold.close()
         if self._lock is not None:
             self._lock.__exit__()
             self._lock = None
@@ -113,13 +130,16 @@ class View:
         image = self._images.config(container.image_id)
         self._images.ensure_unpacked(image)
         layers = tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids)
+        made = sources(container, self._paths, self._images) if self._with_mounts else ()
+        names = [mount.source for mount in container.mounts if mount.type == "volume" and self._with_mounts]
+        self._hold = self._volumes.hold(names)
         try:
-            _in_thread(lambda: self._mount(container, layers))
+            _in_thread(lambda: self._mount(container, layers, made))
         except OSError as error:
             reason = os.strerror(error.errno or 0).lower()
             raise EngineError(f"cannot open the files of {container.name}: {reason}") from error
 
-    def _mount(self, container: Container, layers: tuple[str, ...]) -> int:
+    def _mount(self, container: Container, layers: tuple[str, ...], made: tuple[Source, ...]) -> int:
         bundle = self._paths.container(container.id)
         calls.unshare(constants.CLONE_NEWNS)
         self._namespace_fd = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -127,7 +147,7 @@ class View:
         root = self._mount_root(bundle, layers)
         self.fd = os.open(root, _FOLDER)
         if self._with_mounts:
-            self._mount_rest(container, bundle, root)
+            self._mount_rest(container, bundle, root, made)
         return self.fd
 
     def _mount_root(self, bundle: str, layers: tuple[str, ...]) -> str:
@@ -147,12 +167,14 @@ class View:
             return f"{bundle}/rootfs"
         return f"{scratch}/rootfs"
 
-    def _mount_rest(self, container: Container, bundle: str, root: str) -> None:
+    def _mount_rest(self, container: Container, bundle: str, root: str, made: tuple[Source, ...]) -> None:
         with open(f"{bundle}/config.json", "rb") as file:
             config: dict[str, Any] = json.load(file)
         for mount in container.mounts:
-            if mount.type == "volume" and "nocopy" not in mount.options:
+            if mount.type == "volume" and "nocopy" not in mount.options and not mount.subpath:
                 copy_up(root, mount.target, self._paths.volume(mount.source))
+        for source in made:
+            prepare(source)
         for planned in plan_mounts(config, bundle):
             if _is_file_or_folder(planned):
                 mounting.perform(self.fd, planned)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..containers.log_options import LogSettings
 from ..models import Endpoint, HealthCheck, Phase, RestartPolicy
 from ..record import Record
+from ..volumes.sources import Source  # noqa: TC001 - decoding looks it up
 
 
 class CopyUp(Record):
@@ -30,6 +31,7 @@ class Plan(Record):
     dns: tuple[str, ...] = ()
     copy_ups: tuple[CopyUp, ...] = ()
     runtime: str = ""
+    sources: tuple[Source, ...] = ()
     tty: bool = False
     open_stdin: bool = False
     auto_remove: bool = False

@@ -11,6 +11,7 @@ from runtime.kernel import calls, constants, mounts
 
 from ..snapshots import rootfs
 from ..volumes.copyup import copy_up
+from ..volumes.prepare import prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Rootfs:
         self._mounted = True
         for volume in self._plan.copy_ups:
             copy_up(f"{self._bundle}/rootfs", volume.target, volume.volume_path)
+        for source in self._plan.sources:
+            prepare(source)
 
     def unmount(self) -> None:
         if self._mounted:

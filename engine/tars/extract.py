@@ -41,6 +41,7 @@ class Extraction:
 
     `root_fd`: with `inside`, the container's root, and `folder` a path in it; else the directory itself. `owner`: who
     owns everything, None for the archive's word. `strict`: neither does a file replace a directory nor the reverse.
+    `with_root`: the directory takes the attributes that the archive has for it.
     """
 
     def __init__(
@@ -51,14 +52,17 @@ class Extraction:
         inside: bool,
         owner: tuple[int, int] | None = None,
         strict: bool = False,
+        with_root: bool = False,
     ) -> None:
         self._root_fd = root_fd
         self._folder = folder.strip("/")
         self._inside = inside
         self._owner = owner
         self._strict = strict
+        self._with_root = with_root
         self._folders: dict[bytes, int] = {}
         self._times: dict[bytes, int] = {}
+        self._root_time_ns = -1
         self.entries = 0
         self.size = 0
 
@@ -88,7 +92,9 @@ class Extraction:
     def _put(self, name: bytes, entry: Entry, source: Source) -> int:
         """Make one entry; returns how much of its content was read."""
         if not name:
-            return 0  # the directory itself is the receiver's
+            if self._with_root and entry.kind == tar.DIRECTORY:
+                self._root(entry)
+            return 0  # else the directory itself is the receiver's
         if self._owner is not None:
             entry.uid, entry.gid = self._owner
         if not 0 <= entry.uid <= _MAXIMUM_ID or not 0 <= entry.gid <= _MAXIMUM_ID:
@@ -117,6 +123,12 @@ class Extraction:
             raise BadLayer(f"{show(name)}: entries of type {show(kind)} are not supported")
         self._attributes(name, parent_fd, base, entry)
         return 0
+
+    def _root(self, entry: Entry) -> None:
+        os.fchown(self._root_fd, entry.uid, entry.gid)
+        os.fchmod(self._root_fd, entry.mode & 0o7777)
+        _set_xattrs(self._root_fd, entry)
+        self._root_time_ns = max(0, min(entry.mtime_ns, _LATEST_NS))
 
     def _make_room(self, name: bytes, parent_fd: int, base: bytes, there: int, entry: Entry) -> bool:
         """True when what is there takes the entry's place: a directory that gets a directory."""
@@ -227,6 +239,8 @@ class Extraction:
                 os.utime(base, ns=(time_ns, time_ns), dir_fd=self._open(parent, make=False), follow_symlinks=False)
             except OSError:
                 continue  # exchanged or removed meanwhile
+        if self._root_time_ns >= 0:
+            os.utime(self._root_fd, ns=(self._root_time_ns, self._root_time_ns))
 
     def _forget(self, keep: int = -1) -> None:
         kept = {name: fd for name, fd in self._folders.items() if fd == keep}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...cli import ps
-from ...cli.disk import tree_size
 from ...cli.errors import UsageError
 from ...cli.filters import matches_labels
 from ...cli.units import parse_time
+from ...disk import tree_size
 from ...errors import EngineError, ImageNotFound
 from ..call import NO_CONTENT, Answer, Call, json_answer
 from ..create_limits import read_resources, read_restart

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
-from ...cli.disk import tree_size
+from ...disk import tree_size
 from ..call import Answer, Call, json_answer
 from ..errors import ApiError
 from ..render import container as render_container

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...cli.disk import tree_size
 from ...cli.filters import matches_labels
+from ...disk import tree_size
 from ...errors import EngineError
 from ..call import NO_CONTENT, Answer, Call, json_answer
 from ..errors import ApiError
