@@ -112,20 +112,8 @@ def _networks(context: Context, filters: Filters) -> None:
 def _volumes(context: Context, filters: Filters) -> int:
     if context.remote is not None:
         return _told("Deleted Volumes", *context.remote.prune("volumes", filters))
-    from .disk import tree_size
-
-    engine, chosen = context.engine, chosen_by(filters)
-    deleted, freed = [], 0
-    for volume in engine.volumes.list():
-        if not volume.anonymous or engine.volumes.users(volume.name) or not chosen(volume.labels, volume.created_ns):
-            continue
-        size = tree_size(volume.path)
-        try:
-            engine.volumes.remove(volume.name)
-        except EngineError:  # taken into use meanwhile
-            continue
-        deleted.append(volume.name)
-        freed += size
+    chosen = chosen_by(filters)
+    deleted, freed = context.engine.volumes.prune(wanted=lambda volume: chosen(volume.labels, volume.created_ns))
     return _told("Deleted Volumes", deleted, freed)
 
 

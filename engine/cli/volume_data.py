@@ -30,7 +30,11 @@ def _prune(context: Context, options: Parsed) -> int:
             matches_labels([text], labels) for text in unwanted
         )
 
-    deleted, freed = context.engine.volumes.prune(all=everything, wanted=wanted)
+    if context.remote is not None:
+        asked = {**filters, **({"all": ["true"]} if everything else {})}
+        deleted, freed = context.remote.prune("volumes", asked)
+    else:
+        deleted, freed = context.engine.volumes.prune(all=everything, wanted=wanted)
     if deleted:
         print("Deleted Volumes:", *deleted, "", sep="\n")
     print(f"Total reclaimed space: {decimal_size(freed, 4)}")

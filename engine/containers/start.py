@@ -6,6 +6,7 @@ import json
 import os
 
 from ..bundle import health, namespaces
+from ..bundle import mounts as mount_options
 from ..errors import Conflict, EngineError, WrongState
 from ..models import Container, Phase
 from ..phases import Phases
@@ -131,6 +132,8 @@ class Starter:
                 if mount.type == "volume" and "nocopy" not in mount.options and not mount.subpath
             ),
             runtime=runtimes.program(request.runtime),
+            volumes=tuple(self._paths.volume(mount.source) for mount in container.mounts if mount.type == "volume"),
+            propagates=mount_options.root_propagation(request, container) != "rprivate",
             sources=sources(container, self._paths, self._images),
             tty=container.tty,
             open_stdin=container.open_stdin,

@@ -32,8 +32,16 @@ class RemoteVolumes:
         document: dict[str, Any] = self._api.json("GET", f"/volumes/{quoted(name)}")
         return document
 
-    def create(self, name: str = "", labels: dict[str, str] | None = None, *, anonymous: bool = False) -> Volume:
-        return read_volume(self._api.json("POST", "/volumes/create", None, {"Name": name, "Labels": labels or {}}))
+    def create(
+        self,
+        name: str = "",
+        labels: dict[str, str] | None = None,
+        *,
+        anonymous: bool = False,
+        options: dict[str, str] | None = None,
+    ) -> Volume:
+        body = {"Name": name, "Labels": labels or {}, "DriverOpts": options or {}}
+        return read_volume(self._api.json("POST", "/volumes/create", None, body))
 
     def remove(self, name: str) -> None:
         self._api.open("DELETE", f"/volumes/{quoted(name)}").read()

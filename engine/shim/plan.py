@@ -18,7 +18,8 @@ class CopyUp(Record):
 class Plan(Record):
     """`lower_dirs`: the image's unpacked layers, bottom first. `foreground`: the connection that brings this
     plan goes on as an attached session. `rows`, `columns`: the first size of the terminal, 0 if unknown.
-    `runtime`: the path of a runtime that is not ours. `dns`: resolvers of the container's own. `phases`: what was done
+    `runtime`: the path of a runtime that is not ours. `dns`: resolvers of the container's own. `volumes`: the data
+    folders of all its volumes. `propagates`: mounts of the host are to come in, or its own out. `phases`: what was done
     before the shim came in."""
 
     container_id: str
@@ -32,6 +33,8 @@ class Plan(Record):
     copy_ups: tuple[CopyUp, ...] = ()
     runtime: str = ""
     sources: tuple[Source, ...] = ()
+    volumes: tuple[str, ...] = ()
+    propagates: bool = False
     tty: bool = False
     open_stdin: bool = False
     auto_remove: bool = False

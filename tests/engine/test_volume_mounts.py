@@ -265,6 +265,21 @@ def test_propagation_from_the_host(engine: Engine, pydock: EngineRoot, image: st
         subprocess.run(["umount", "-R", "-l", str(tmp_path)], check=True)
 
 
+def test_what_the_host_mounted_a_moment_ago_is_there(engine: Engine, image: str, tmp_path: Path) -> None:
+    """A shim that waited ready has a mount namespace from before; the host's mounts need not be shared ones."""
+    for name in ("one", "two"):
+        place = tmp_path / name
+        place.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=True)
+        try:
+            (place / "file").write_text(name)
+            bind = Mount(type="bind", target="/b", source=str(place), read_only=True)
+            _, told = run(engine, image, "cat /b/file", mounts=(bind,))
+        finally:
+            subprocess.run(["umount", "-l", str(place)], check=True)
+        assert told == name
+
+
 def test_a_volume_leaves_and_comes_back_as_tar(engine: Engine, pydock: EngineRoot, image: str, tmp_path: Path) -> None:
     script = """mkdir -m 750 /v/dir; echo a > /v/dir/file; ln /v/dir/file /v/hard; ln -s dir /v/link
         chown 5:6 /v/dir/file; chown 33:34 /v; chmod 2770 /v"""
