@@ -55,6 +55,7 @@ class Served:
         self.join("db", "one", "10.9.0.3", "store", "Data.Base")
         self.join("other", "two", "10.9.1.2")
         self._stopping = False
+        self.turns = 0
         self._loop = Loop()
         self.service = NameService(self._loop, self.paths, self.ids["web"], (RESOLVER,))
         self._thread = threading.Thread(target=self._serve)
@@ -98,6 +99,7 @@ class Served:
 
     def _serve(self) -> None:
         def turn() -> None:
+            self.turns += 1
             self._loop.later(0.02, turn)
 
         try:
@@ -248,3 +250,97 @@ def test_whatever_a_container_sends_the_service_goes_on(served: Served, noise: l
             if stream:
                 asker.send(struct.pack(">H", len(data)) + data)
     assert served.addresses("db") == ["10.9.0.3"]
+
+
+def test_both_families_and_the_way_back(served: Served) -> None:
+    place = Endpoint(
+        network="one", address="10.9.0.9", prefix_length=24, address6="fd00:9::9", prefix_length6=64, aliases=("six",)
+    )
+    with served.store.transaction() as tx:
+        write_endpoint(tx, served.ids["other"], place)
+    assert served.addresses("six") == ["10.9.0.9"]
+    assert served.addresses("six", "AAAA") == ["fd00:9::9"]
+    reverse = ".".join(reversed("fd000009000000000000000000000009")) + ".ip6.arpa"
+    assert served.addresses(reverse, "PTR") == ["other.one."]
+    assert served.ask(".".join(reversed("fd000009000000000000000000000008")) + ".ip6.arpa", "PTR").header.rcode == 3
+    served.leave("other")
+    assert served.addresses("six", "AAAA") == []
+
+
+def test_an_answer_that_is_kept_is_for_its_question_alone(served: Served) -> None:
+    """The same question of many: each has its own number in the reply; other questions, other replies; no reply is
+    older than the table."""
+    with served.socket() as asker:
+        question = bytes(DNSRecord.question("db").pack())[2:]
+        for number in (b"\0\1", b"\xff\xff", b"\0\0"):
+            asker.send(number + question)
+            assert asker.recv(512)[:2] == number
+        shouted = bytes(DNSRecord.question("DB").pack())
+        asker.send(shouted)
+        assert asker.recv(512)[12 : len(shouted)] == shouted[12:]
+    assert served.addresses("db", "AAAA") == []
+    for turn in range(4):
+        served.leave("db")
+        served.join("db", "one", f"10.9.0.{100 + turn}")
+        assert served.addresses("db") == [f"10.9.0.{100 + turn}"]
+    served.join("db", "one", "10.9.0.3", "store", "Data.Base")
+
+
+def test_a_link_is_a_name_for_one_alone(served: Served) -> None:
+    place = Endpoint(network="one", address="10.9.0.2", prefix_length=24, links=("db:Boss", "nobody:x"))
+    with served.store.transaction() as tx:
+        write_endpoint(tx, served.ids["web"], place)
+    assert served.addresses("boss") == served.addresses("boss.one") == ["10.9.0.3"]
+    with served.store.transaction() as tx:
+        write_endpoint(tx, served.ids["web"], place.replace(links=()))
+        write_endpoint(tx, served.ids["db"], place.replace(address="10.9.0.3", links=("web:boss",)))
+    assert served.addresses("boss") == []
+    served.join("db", "one", "10.9.0.3", "store", "Data.Base")
+
+
+@pytest.mark.parametrize("size", [513, 4095, 4096, 4097, 65000])
+def test_questions_that_are_too_long(served: Served, size: int) -> None:
+    """Whatever follows the question is not looked at, or the whole is no question: the next one is answered."""
+    plain = bytes(DNSRecord.question("db").pack())
+    with served.socket() as asker:
+        asker.send(plain + b"\0" * (size - len(plain)))
+        assert asker.recv(65535)[:2] == plain[:2]
+        asker.send(b"\0\1\1\0\0\1\0\0\0\0\0\0" + b"\x3f" + b"a" * (size - 13))  # a label without an end
+        assert DNSRecord.parse(asker.recv(65535)).header.rcode == 1
+    with served.socket(socket.SOCK_STREAM) as asker:
+        long = plain + b"\0" * (size - len(plain))
+        asker.sendall(struct.pack(">H", len(long)) + long)
+        assert asker.recv(2)
+    assert served.addresses("db") == ["10.9.0.3"]
+
+
+def test_a_flood_of_questions_holds_nothing_up(served: Served) -> None:
+    """While one asks as fast as he can, timers of the same loop are served, and another gets his answers."""
+    question = bytes(DNSRecord.question("db").pack())
+    stop = threading.Event()
+
+    def flood() -> None:
+        with served.socket() as asker:
+            asker.setblocking(False)
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    asker.send(question)
+
+    flooder = threading.Thread(target=flood)
+    before = served.turns
+    flooder.start()
+    try:
+        for _ in range(20):
+            with served.socket() as asker:
+                asker.settimeout(2)
+                for _attempt in range(20):
+                    asker.send(question)
+                    with contextlib.suppress(TimeoutError):
+                        assert asker.recv(512)[:2] == question[:2]
+                        break
+                else:
+                    pytest.fail("no answer in twenty tries")
+        assert served.turns > before
+    finally:
+        stop.set()
+        flooder.join(10)
