@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from ..errors import Conflict, ContainerNotFound
+from ..errors import Conflict, ContainerNotFound, EngineError
 from ..networks.networks import release
 from . import files, leftovers, rows
 from .locks import LifecycleLock, shim_alive
@@ -105,15 +105,22 @@ def _sweep_one(
 
 
 def _give_back(store: Store, container_id: str, network: str) -> None:
+    """A connect that was not finished is none: the container's later starts are not to bring it about."""
     with store.transaction() as tx:
-        if (container_id, network) in tx.execute(_UNUSED).fetchall():
-            release(tx, container_id, network)
+        if (container_id, network) not in tx.execute(_UNUSED).fetchall():
+            return
+        release(tx, container_id, network)
+        asked = rows.request(store, container_id)
+        if asked.networks:
+            kept = tuple(one for one in asked.networks if one.network != network)
+            rows.set_request(tx, container_id, asked.replace(networks=kept))
 
 
 def _release(store: Store, paths: Paths, container_id: str) -> None:
     leftovers.clear(store, paths, container_id)
     with store.transaction() as tx:
         release(tx, container_id)
+    _clear_rules(store, paths)
 
 
 def _settle(store: Store, paths: Paths, container: Container) -> None:
@@ -135,6 +142,18 @@ def _settle(store: Store, paths: Paths, container: Container) -> None:
         files.remove_anonymous_volumes(Volumes(store, paths), container)
     else:
         rows.update(store, container.id, end.applied, *died, also=lambda tx: release(tx, container.id))
+    if container.endpoints:
+        _clear_rules(store, paths)
+
+
+def _clear_rules(store: Store, paths: Paths) -> None:
+    """What the last shim does at its end, if it comes to that."""
+    from ..networks import clear
+
+    try:
+        clear.clear(store, paths.root)
+    except (EngineError, OSError):  # a host that has lost its network tools can still tell what there is
+        pass
 
 
 def _exit_record(paths: Paths, container: Container) -> Exit | None:

@@ -70,6 +70,7 @@ def _make(host: Netlink, network: Network, root: str) -> None:
         claim(host, network, root, in_use=False, automatic=False)
         return
     claim_parent(host, network, root)
+    links.forget_tries(host)
     try:
         links.try_upon(host, network.driver, network.bridge)
     except NetlinkError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import struct
 import zlib
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Addresses = tuple[tuple[str, int], ...]
 
 ALIAS_PREFIX = "pydock"
+_TRY = "try"
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _ADDED = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
 # No link-local address and with it no duplicate address detection, on networks without IPv6.
@@ -69,19 +71,19 @@ def add_bridge(host: Netlink, name: str, addresses: Addresses, told: str, mac: s
     own = netlink.attribute(netlink.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", ""))) if mac else b""
     payload = netlink.link_header() + netlink.text(netlink.IFLA_IFNAME, name) + own + kind
     host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make bridge {name}")
+    _mark_new(host, name, told)
     _commit_new(host)
     link = host.link(name)
     if link is None:
         raise NetlinkError(errno.ENODEV, f"bridge {name} has vanished")
     for address, prefix_length in addresses:
         _give_address(host, link.index, address, prefix_length, name)
-    # The owner's mark comes last: a bridge that has it is whole.
-    options = netlink.text(netlink.IFLA_IFALIAS, told) if told else b""
+    # Up comes last: a bridge that is up is whole.
     ipv6 = any(is_ipv6(address) for address, _ in addresses)
     host.queue(
         netlink.RTM_SETLINK,
         0,
-        netlink.link_header(link.index, up=True) + options + (_IPV6_ADDRESS if ipv6 else _NO_IPV6_ADDRESS),
+        netlink.link_header(link.index, up=True) + (_IPV6_ADDRESS if ipv6 else _NO_IPV6_ADDRESS),
         f"set up bridge {name}",
     )
     host.commit()
@@ -150,7 +152,7 @@ def try_upon(host: Netlink, kind: str, parent: str) -> None:
     link = host.link(parent)
     if link is None:
         raise NetlinkError(errno.ENXIO, f"the parent interface {parent} is not there")
-    name = f"try{zlib.crc32(os.urandom(8)):08x}"
+    name = f"{_TRY}{zlib.crc32(os.urandom(8)):08x}"
     payload = (
         netlink.link_header()
         + netlink.text(netlink.IFLA_IFNAME, name)
@@ -160,6 +162,13 @@ def try_upon(host: Netlink, kind: str, parent: str) -> None:
     host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make {kind} upon {parent}")
     host.commit()
     delete(host, name)
+
+
+def forget_tries(host: Netlink) -> None:
+    """Delete what somebody left who was killed in `try_upon`; nobody else is at it under the HostLock."""
+    for link in host.links():
+        if link.kind in ("macvlan", "ipvlan") and re.fullmatch(f"{_TRY}[0-9a-f]{{8}}", link.name):
+            delete(host, link.name)
 
 
 def add_vlan(host: Netlink, name: str, told: str) -> bool:
@@ -176,10 +185,8 @@ def add_vlan(host: Netlink, name: str, told: str) -> bool:
         + netlink.nested(netlink.IFLA_LINKINFO, netlink.text(netlink.IFLA_INFO_KIND, "vlan"), data)
     )
     host.queue(netlink.RTM_NEWLINK, _ADDED, payload, f"make VLAN {name}")
+    _mark_new(host, name, told)
     _commit_new(host)
-    made = host.link(name)
-    if made is not None:
-        set_alias(host, made, told)
     return True
 
 
@@ -300,6 +307,14 @@ def set_alias(host: Netlink, link: Link, told: str) -> None:
         f"name the owner of {link.name}",
     )
     host.commit()
+
+
+def _mark_new(host: Netlink, name: str, told: str) -> None:
+    """Queue the owner's mark behind the making of an interface: sent together they are done together, whoever is killed
+    meanwhile. Without a mark it would be nobody's."""
+    if told:
+        mark = netlink.text(netlink.IFLA_IFNAME, name) + netlink.text(netlink.IFLA_IFALIAS, told)
+        host.queue(netlink.RTM_SETLINK, 0, netlink.link_header() + mark, f"name the owner of {name}")
 
 
 def _give_address(where: Netlink, index: int, address: str, prefix_length: int, name: str) -> None:
