@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RESTART_POLICIES = ("no", "on-failure", "always", "unless-stopped")
 
 
-def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
+def build_request(options: Parsed, *, open_stdin: bool, stdin_once: bool = True) -> CreateRequest:
     """The request; raises `UsageError` (or `InvalidRequest`) for what cannot be meant."""
     image, *command = options.arguments
     network, networks = read_networks(options)
@@ -35,6 +35,7 @@ def build_request(options: Parsed, *, open_stdin: bool) -> CreateRequest:
         working_dir=options.text("workdir"),
         tty=options.flag("tty"),
         open_stdin=open_stdin,
+        stdin_once=stdin_once,
         auto_remove=options.flag("rm"),
         init=options.flag("init"),
         read_only=options.flag("read-only"),

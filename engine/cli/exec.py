@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import StartFailed
+from ..errors import InvalidRequest, NotFound, StartFailed
 from ..models import ExecRequest
 from . import stream, terminal
 from .border import complain
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 def execute(context: Context, options: Parsed) -> int:
     name, *command = options.arguments
+    if options.flag("reattach"):
+        return _reattach(context, options)
+    if not command:
+        raise UsageError("'pydock exec' requires at least 2 arguments", "exec", exit_code=1)
     if not command[0]:
         raise UsageError("the command is empty", "exec", exit_code=1)
     detached = options.flag("detach")
@@ -52,6 +56,31 @@ def execute(context: Context, options: Parsed) -> int:
     return exec_exit_code(name, outcome)
 
 
+def _reattach(context: Context, options: Parsed) -> int:
+    """Take up a terminal that an earlier exec has left, the only one or the one that is named."""
+    name, *wanted = options.arguments
+    if len(wanted) > 1:
+        raise UsageError("'pydock exec --reattach' takes a container and at most one id", "exec", exit_code=1)
+    keys = parse_detach_keys(options.text("detach-keys"))
+    containers = context.engine.containers
+    held = [entry for entry in containers.terminals(name) if entry.id.startswith("".join(wanted))]
+    if not held:
+        raise NotFound(
+            f"no terminal of an exec is held in container {name}",
+            hint=f"`pydock exec -it {name} sh` opens one; leave it with the detach keys, and it stays.",
+        )
+    if len(held) > 1:
+        told = "; ".join(f"{entry.id[:12]} ({' '.join(entry.command)})" for entry in held)
+        raise InvalidRequest(f"container {name} holds more than one terminal: {told}", hint="Give the id of one.")
+    terminal.require_input_terminal()
+    size = terminal.size()
+    with containers.reattach(name, held[0].id) as session:
+        if size:
+            session.resize(*size)
+        outcome = stream.Stream(session, stdin=True, detach=keys).join()
+    return exec_exit_code(name, outcome)
+
+
 COMMANDS = {
     "exec": Command(
         "exec",
@@ -64,12 +93,13 @@ COMMANDS = {
             many("-e, --env", "KEY[=VALUE]", "Set environment variables"),
             many("--env-file", "FILE", "Read in a file of environment variables"),
             flag("-i, --interactive", "Keep STDIN open even if not attached"),
+            flag("--reattach", "Take up the terminal of an exec that was left with the detach keys: CONTAINER [ID]"),
             flag("--privileged", "Give extended privileges to the command"),
             flag("-t, --tty", "Allocate a pseudo-TTY"),
             text("-u, --user", "USER[:GROUP]", "User name or UID"),
             text("-w, --workdir", "PATH", "Working directory inside the container"),
         ),
-        minimum=2,
+        minimum=1,
         interspersed=False,
         aliases=("container exec",),
     )

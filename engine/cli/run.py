@@ -33,7 +33,9 @@ def run(context: Context, options: Parsed) -> int:
     if detached and options.many("attach"):
         raise UsageError("conflicting options: cannot specify both --attach and --detach", "run")
     keys = parse_detach_keys(options.text("detach-keys"))
-    request = build_request(options, open_stdin=options.flag("interactive") or "stdin" in streams)
+    # who detaches at once leaves the input to those who attach later, any number of them
+    open_stdin = options.flag("interactive") or "stdin" in streams
+    request = build_request(options, open_stdin=open_stdin, stdin_once=not detached)
     if request.tty and "stdin" in streams and not detached:
         terminal.require_input_terminal()
     timing = Timing(options.flag("timing"))

@@ -137,6 +137,7 @@ class Starter:
             sources=sources(container, self._paths, self._images),
             tty=container.tty,
             open_stdin=container.open_stdin,
+            stdin_once=request.stdin_once,
             auto_remove=container.auto_remove,
             restart=container.restart,
             health=health.command(request, image),

@@ -37,6 +37,7 @@ class Plan(Record):
     propagates: bool = False
     tty: bool = False
     open_stdin: bool = False
+    stdin_once: bool = True
     auto_remove: bool = False
     foreground: bool = False
     rows: int = 0

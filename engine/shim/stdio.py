@@ -44,6 +44,7 @@ class Stdio:
         stdout_fd: int = -1,
         stderr_fd: int = -1,
         sink: Callable[[str, bytes], None] | None = None,
+        stdin_once: bool = True,
         kill: Callable[[int], None],
     ) -> None:
         self.tty = master_fd >= 0
@@ -55,6 +56,8 @@ class Stdio:
         self._stdin_fd = master_fd if self.tty else stdin_fd
         self._stdin = bytearray()
         self._stdin_ends = False
+        self._stdin_once = stdin_once
+        self._starter: Client | None = None
         self._replay = Replay() if self.tty else None
         self._foreground: Client | None = None
         self._lagging: set[Client] = set()
@@ -77,6 +80,8 @@ class Stdio:
             client.send(frames.REPLAY, self._replay.bytes())
         elif foreground:
             self._foreground = client
+        if foreground:
+            self._starter = client
         self.clients.append(client)
         client.on_frame = self._from_client
         client.on_close.append(self._gone)
@@ -200,6 +205,10 @@ class Stdio:
         if client in self.clients:
             self.clients.remove(client)
         self._lagging.discard(client)
+        if client is self._starter:
+            self._starter = None
+            if self._stdin_fd >= 0 and not self.tty:
+                self._end_stdin()  # nobody will end it any more, and a program may wait for that
         if client is self._foreground:
             self._foreground = None
             self._watch_outputs()
@@ -208,12 +217,17 @@ class Stdio:
         if kind == frames.STDIN:
             self._type(client, payload)
         elif kind == frames.EOF:
-            self._stdin_ends = True
-            self._write_stdin()
+            self._end_stdin()
         elif kind == frames.SIGNAL and len(payload) == 1:
             self._kill(payload[0])
         elif kind == frames.RESIZE and len(payload) == frames.SIZE.size:
             self.resize(*frames.SIZE.unpack(payload))
+
+    def _end_stdin(self) -> None:
+        """The end of a client's input is the end of the program's, unless that is for all who come."""
+        if self._stdin_once:
+            self._stdin_ends = True
+            self._write_stdin()
 
     def _type(self, client: Client, data: bytes) -> None:
         if self._stdin_fd < 0 or self._stdin_ends:

@@ -137,7 +137,13 @@ class Supervisor:
                 self.stdio.resize(plan.rows, plan.columns)
         else:
             self.stdio = Stdio(
-                self.loop, stdin_fd=ours[0], stdout_fd=ours[1], stderr_fd=ours[2], sink=self._sink(), kill=self._kill
+                self.loop,
+                stdin_fd=ours[0],
+                stdout_fd=ours[1],
+                stderr_fd=ours[2],
+                sink=self._sink(),
+                stdin_once=plan.stdin_once,
+                kill=self._kill,
             )
         if in_turn:
             wire(self.container.pid)
