@@ -70,6 +70,14 @@ class CorruptContent(EngineError):
     """A blob, manifest or layer is not what its digest or format says."""
 
 
+class DiskFull(EngineError):
+    """The disk is full, or refuses to be written to; the message says which."""
+
+
+class ShimSilent(EngineError):
+    """The process that has a container in its hands lives and does not answer."""
+
+
 class StartFailed(EngineError):
     """The container's program could not be started; `exit_code` is Docker's 125, 126 or 127."""
 

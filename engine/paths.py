@@ -78,6 +78,10 @@ class Paths:
         """A copy of its row, for a database that is lost."""
         return f"{self.container(container_id)}/container.json"
 
+    def exit_record_aside(self, container_id: str) -> str:
+        """Where the exit record goes when the data root's disk is full."""
+        return f"{self.container_run(container_id)}/exit.json"
+
     def blob(self, digest: str) -> str:
         """A complete blob of the OCI layout; `digest` is `sha256:<hex>`."""
         return f"{self.oci}/blobs/{digest.replace(':', '/', 1)}"

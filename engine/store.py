@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 
-from .errors import Conflict, EngineError
+from .errors import Conflict, DiskFull, EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,20 +77,24 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None:
-            self._connection.execute("ROLLBACK")
+            self._roll_back()
             if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
                 raise _translated(error) from error
             return
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as failure:
-            self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise _translated(failure) from failure
         if self._told and self._doorbells:
             # only who writes pays for sockets
             from . import doorbell
 
             doorbell.ring(self._doorbells)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # a full disk, for one, has SQLite do it by itself
+            self._connection.execute("ROLLBACK")
 
     def execute(self, sql: str, arguments: tuple[object, ...] = ()) -> sqlite3.Cursor:
         """Run one statement; `sqlite3.IntegrityError` passes through for the caller to name."""
@@ -187,7 +191,7 @@ def _translated(error: sqlite3.Error, path: str = "the database") -> EngineError
     if "locked" in text or "busy" in text:
         return Conflict(f"{path} is busy: another process has held it for {BUSY_TIMEOUT_S} s")
     if "full" in text:
-        return EngineError(f"{path}: no space left on its file system", hint="Free some space: pydock rm, pydock rmi.")
+        return DiskFull(f"{path}: no space left on its file system", hint="Free some space: pydock rm, pydock rmi.")
     if "malformed" in text or "not a database" in text:
         return EngineError(
             f"{path} is damaged: {text}",

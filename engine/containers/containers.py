@@ -76,7 +76,7 @@ class Containers:
 
         container = self.get(reference)
         try:
-            image = self._images.config(container.image_id)
+            image = self._images.config(container.image_id) if container.image_id else None
         except ImageNotFound:
             image = None
         return inspect.document(container, rows.request(self._store, container.id), image, self._paths)

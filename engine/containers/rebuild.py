@@ -1,7 +1,7 @@
 """Makes rows again from what lies on disk, for a database that was lost: moved aside because it was damaged.
 
-Each bundle has a copy of its row and request, as of its last start. Containers come back as exited, named volumes as
-volumes. Networks of one's own do not come back; a container that wants one says so when it is started.
+Each bundle has a copy of its row and request, as of its last start. Containers come back as they are, volumes by their
+folders, and bridge networks as far as a container's place in them tells what they were.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import sqlite3
 import time
 
 from ..errors import EngineError
-from ..models import Container, CreateRequest, Volume
+from ..models import Container, CreateRequest, Network, Volume
+from ..networks.address import subnet_of
 from ..networks.rows import write_endpoint
 from . import rows
 from .locks import shim_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..models import Endpoint
     from ..paths import Paths
     from ..store import Store, Transaction
 
@@ -58,6 +60,8 @@ def _container(tx: Transaction, paths: Paths, name: str) -> None:
         return
     if container.id != name or tx.execute("SELECT 1 FROM containers WHERE id = ?", (name,)).fetchone():
         return
+    for endpoint in container.endpoints:
+        _network(tx, endpoint)
     container = _as_of_now(paths, container)
     if tx.execute("SELECT 1 FROM containers WHERE name = ?", (container.name,)).fetchone():
         container = container.replace(name=f"{container.name}-{name[:12]}")
@@ -83,6 +87,28 @@ def _as_of_now(paths: Paths, container: Container) -> Container:
             pass
     ran = any(os.path.exists(path) for path in (paths.ring(container.id), paths.exit_record(container.id)))
     return container.replace(state="running" if ran else "created", pid=0, endpoints=(), health="")
+
+
+def _network(tx: Transaction, place: Endpoint) -> None:
+    if place.driver != "bridge" or not place.network_id or not place.gateway:
+        return
+    network = Network(
+        id=place.network_id,
+        name=place.network,
+        driver=place.driver,
+        bridge=place.bridge,
+        subnet=str(subnet_of(place.gateway, place.prefix_length)),
+        gateway=place.gateway,
+        internal=place.internal,
+        created_ns=time.time_ns(),
+        ipv6=bool(place.gateway6),
+        subnet6=str(subnet_of(place.gateway6, place.prefix_length6)) if place.gateway6 else "",
+        gateway6=place.gateway6,
+    )
+    tx.execute(
+        "INSERT OR IGNORE INTO networks (id, name, document) VALUES (?, ?, ?)",
+        (network.id, network.name, json.dumps(network.to_json())),
+    )
 
 
 def _volume(tx: Transaction, paths: Paths, name: str) -> None:

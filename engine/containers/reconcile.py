@@ -160,12 +160,15 @@ def _exit_record(paths: Paths, container: Container) -> Exit | None:
     """The shim's own account, if it is of this run."""
     from ..shim.exits import Exit
 
-    try:
-        with open(paths.exit_record(container.id), encoding="utf-8") as file:
-            end = Exit.from_json(json.load(file))
-    except (OSError, ValueError, TypeError):
-        return None
-    return end if end.finished_ns >= container.started_ns else None
+    for path in (paths.exit_record(container.id), paths.exit_record_aside(container.id)):
+        try:
+            with open(path, encoding="utf-8") as file:
+                end = Exit.from_json(json.load(file))
+        except (OSError, ValueError, TypeError):
+            continue
+        if end.finished_ns >= container.started_ns:
+            return end
+    return None
 
 
 def _rebooted_never(paths: Paths, container: Container) -> bool:

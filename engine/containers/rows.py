@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..store import Store, Transaction
 
+_COLUMNS = "document, id, name"
 LIVE_STATES = ("running", "paused", "restarting", "removing")
 
 
@@ -39,23 +40,23 @@ def insert(tx: Transaction, container: Container, request: CreateRequest) -> Non
 
 def load(store: Store, container_id: str) -> Container:
     """The row of a full id. Raises `ContainerNotFound`."""
-    rows = store.query("SELECT document FROM containers WHERE id = ?", (container_id,))
+    rows = store.query(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", (container_id,))
     if not rows:
         raise ContainerNotFound(f"no such container: {container_id[:12]}")
-    return _container(rows[0][0])
+    return _container(*rows[0])
 
 
 def find(store: Store, reference: str) -> Container:
     """By name, full id, or unambiguous beginning of an id. Raises `ContainerNotFound`, `InvalidRequest`."""
     name = reference.removeprefix("/")
-    rows = store.query("SELECT document FROM containers WHERE name = ? OR id = ?", (name, name))
+    rows = store.query(f"SELECT {_COLUMNS} FROM containers WHERE name = ? OR id = ?", (name, name))
     if not rows and name and all(c in "0123456789abcdef" for c in name):
-        rows = store.query("SELECT document FROM containers WHERE id >= ? AND id < ? LIMIT 2", (name, name + "g"))
+        rows = store.query(f"SELECT {_COLUMNS} FROM containers WHERE id >= ? AND id < ? LIMIT 2", (name, name + "g"))
         if len(rows) > 1:
             raise InvalidRequest(f"{name} is the beginning of more than one container id", hint="Give more digits.")
     if not rows:
         raise ContainerNotFound(f"no such container: {reference}", hint="pydock ps -a lists them.")
-    return _container(rows[0][0])
+    return _container(*rows[0])
 
 
 def request(store: Store, container_id: str) -> CreateRequest:
@@ -80,8 +81,8 @@ def change_request(tx: Transaction, container_id: str, **changes: object) -> Non
 def every(store: Store, *, states: tuple[str, ...] = ()) -> list[Container]:
     """All containers, newest first; only those in these states when given."""
     where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""
-    rows = store.query(f"SELECT document FROM containers {where} ORDER BY created_ns DESC", states)
-    return [_container(row[0]) for row in rows]
+    rows = store.query(f"SELECT {_COLUMNS} FROM containers {where} ORDER BY created_ns DESC", states)
+    return [_container(*row) for row in rows]
 
 
 def live_ids(store: Store) -> list[str]:
@@ -99,10 +100,10 @@ def update(
 ) -> Container:
     """Change a row and append its events, each an action with attributes of its own; `also` joins the transaction."""
     with store.transaction() as tx:
-        row = tx.execute("SELECT document FROM containers WHERE id = ?", (container_id,)).fetchone()
+        row = tx.execute(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", (container_id,)).fetchone()
         if row is None:
             raise ContainerNotFound(f"no such container: {container_id[:12]}")
-        before = _container(row[0])
+        before = _container(*row)
         after = change(before)
         if after != before:
             try:
@@ -140,5 +141,18 @@ def _document(container: Container) -> str:
     return json.dumps(container.to_json())
 
 
-def _container(document: str) -> Container:
-    return Container.from_json(json.loads(document))
+def _container(document: str, container_id: str, name: str) -> Container:
+    try:
+        return Container.from_json(json.loads(document))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        # Shown, so that it can be removed; one such row must not hide all others.
+        return Container(
+            id=container_id,
+            name=str(name),
+            image="",
+            image_id="",
+            command=(),
+            created_ns=0,
+            state="dead",
+            error=f"its row in the database is damaged: {error}",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import struct
 from collections import namedtuple
 
 from .. import errors, unix
@@ -29,6 +30,8 @@ _KINDS: dict[int, Literal["stdout", "stderr", "replay"]] = {
     frames.REPLAY: "replay",
 }
 _CHUNK = 1 << 16
+ANSWER_S = 30.0
+"""A shim does what it is asked in milliseconds; the rest is for a machine that is out of breath."""
 
 
 class Session:
@@ -156,14 +159,23 @@ class Session:
 def request(path: str, body: dict[str, Any]) -> tuple[Session, dict[str, Any]]:
     """Connect to a shim, ask, and return the open session with the reply.
 
-    FileNotFoundError, ConnectionRefusedError or ConnectionResetError when no shim answers there.
+    FileNotFoundError, ConnectionRefusedError or ConnectionResetError when no shim answers there, ShimSilent when one
+    lives and keeps silent.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(ANSWER_S)
     try:
         unix.connect(connection, path)
         connection.sendall(frames.json_frame(frames.REQUEST, body))
         session = Session(connection, tty=False)
         reply = session.answer()
+        connection.settimeout(None)
+    except (TimeoutError, BlockingIOError) as error:  # the latter: its queue is full of those who wait already
+        connection.close()
+        raise errors.ShimSilent(
+            f"the shim behind {path} has not answered for {ANSWER_S:g} s",
+            hint="pydock rm -f ends it together with its container.",
+        ) from error
     except BaseException:
         connection.close()
         raise
@@ -171,6 +183,17 @@ def request(path: str, body: dict[str, Any]) -> tuple[Session, dict[str, Any]]:
     session.exec_id = str(reply.get("exec_id", ""))
     session.pid = int(reply.get("pid", 0))
     return session, reply
+
+
+def shim_pid(path: str) -> int:
+    """Who listens there; 0 when nobody does. Needs no answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as connection:
+        try:
+            unix.connect(connection, path)
+        except OSError:
+            return 0
+        pid: int = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        return pid
 
 
 def ask(path: str, body: dict[str, Any]) -> dict[str, Any]:

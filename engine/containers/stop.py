@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
-from ..errors import WrongState
+from ..errors import ShimSilent, WrongState
 from . import reconcile, rows
-from .session import ask, request
+from .locks import wait_for_shim
+from .session import ask, request, shim_pid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def stop(
 ) -> None:
     """Ask the container to end, make it end after the time (negative: never), and wait for it. With `restarting` its
     state says so, until the caller starts it again. `lasting`: it is not started again when the machine comes up."""
-    if container.state not in rows.LIVE_STATES:
+    if container.state not in (*rows.LIVE_STATES, "dead"):
         return
     path = paths.shim_socket(container.id)
     try:
@@ -42,13 +44,38 @@ def stop(
                 pass
     except _NO_SHIM:
         reconcile.settle(store, paths, container.id)
+    except ShimSilent:
+        if number != signal.SIGKILL:
+            raise
+        _end_shim(store, paths, container)
+
+
+def _end_shim(store: Store, paths: Paths, container: Container) -> None:
+    """Kill a shim that does not answer; the kernel ends its container with it."""
+    pid = shim_pid(paths.shim_socket(container.id))
+    if pid:
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            pass
+        else:
+            if shim_pid(paths.shim_socket(container.id)) == pid:  # it has not ended in between
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
+    wait_for_shim(paths, container.id)
+    reconcile.settle(store, paths, container.id)
 
 
 def kill(store: Store, paths: Paths, container: Container, number: int, *, stop_signal: int) -> None:
     """Send a signal; SIGKILL and the container's stop signal say that the end is wanted. Raises `WrongState` when
     nothing runs."""
     wanted = number in (signal.SIGKILL, stop_signal)
-    _tell(store, paths, container, {"op": "signal", "signal": number, "stop": wanted})
+    try:
+        _tell(store, paths, container, {"op": "signal", "signal": number, "stop": wanted})
+    except ShimSilent:
+        if number != signal.SIGKILL:
+            raise
+        _end_shim(store, paths, container)
 
 
 def pause(store: Store, paths: Paths, container: Container) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import posixpath
 
-from ..errors import CorruptContent, EngineError, InvalidRequest
+from ..errors import CorruptContent, DiskFull, EngineError, InvalidRequest
 from ..record import Record
 from ..tars.read import open_archive, plain
 from .assemble import LayerBlob
@@ -34,7 +34,6 @@ from .pack import pack_layer
 from .reference import parse
 from .unpack import tar
 from .unpack.errors import BadLayer
-from .unpack.run import DiskFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ..errors import Cancelled, CorruptContent, EngineError, ImageNotFound
+from ..errors import Cancelled, CorruptContent, DiskFull, EngineError, ImageNotFound
 from ..models import PullProgress
 from .assemble import Assembly
 from .content import ContentStore, check_digest
@@ -35,7 +35,6 @@ from .manifest import (
 )
 from .registry import Registry
 from .remove import PullsLock, collect
-from .unpack.run import DiskFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

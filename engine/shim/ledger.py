@@ -87,20 +87,29 @@ class Ledger:
             store.close()
 
     def write_exit_record(self, end: Exit) -> None:
-        """The end, beside the bundle, on disk when this returns."""
+        """The end, beside the bundle, on disk when this returns; where there is no room, in the run folder."""
+        text = json.dumps(end.to_json())
         path = self._paths.exit_record(self._id)
         try:
-            with open(f"{path}.new", "w") as file:
-                json.dump(end.to_json(), file)
-                file.flush()
-                os.fdatasync(file.fileno())
-            os.replace(f"{path}.new", path)
+            _write_synced(path, text)
         except OSError as error:
             self.complain(f"{path}: {error.strerror}")
+            try:
+                _write_synced(self._paths.exit_record_aside(self._id), text)
+            except OSError as worse:
+                self.complain(f"{self._paths.exit_record_aside(self._id)}: {worse.strerror}")
 
     def complain(self, text: str) -> None:
         """A line in the zygote's log."""
         print(f"{self._id[:12]}: {text}", file=sys.stderr, flush=True)
+
+
+def _write_synced(path: str, text: str) -> None:
+    with open(f"{path}.new", "w") as file:
+        file.write(text)
+        file.flush()
+        os.fdatasync(file.fileno())
+    os.replace(f"{path}.new", path)
 
 
 def death_events(end: Exit) -> list[Told]:

@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 
-from ...errors import Cancelled, CorruptContent, EngineError
+from ...errors import Cancelled, CorruptContent, DiskFull, EngineError
 from ...record import Record
 
 TYPE_CHECKING = False
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 RESERVED_BYTES = 64 << 20
 POLL_MS = 100
-
-
-class DiskFull(EngineError):
-    """The disk is full, or refuses to be written to; the message says which."""
 
 
 class Unpacked(Record):
