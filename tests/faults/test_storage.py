@@ -191,6 +191,7 @@ def test_a_damaged_database_is_refused_and_made_again_from_the_disk_when_moved_a
     )  # fmt: skip
     ended = _run(engine, image, "exit 9", name="ended", network="none")
     engine.containers.wait(ended)
+    wait_until("its shim to be gone", lambda: not shim_alive(engine.paths, ended))
     new = engine.containers.create(CreateRequest(image=image, name="new", command=("true",))).id
     before, bridge = engine.containers.get(running), engine.networks.get("bridge")
     database = Path(engine.paths.database)
