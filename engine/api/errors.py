@@ -14,6 +14,7 @@ from ..errors import (
     NotFound,
     StartFailed,
     Unauthorized,
+    VolumeNotFound,
 )
 
 # the first that fits decides
@@ -44,6 +45,8 @@ def answer_to(error: Exception) -> tuple[int, str]:
         return error.status, error.message
     if isinstance(error, StartFailed):
         return (400 if error.exit_code in NOT_A_PROGRAM else 500), start_message(error)
+    if isinstance(error, VolumeNotFound):
+        return 404, f"get {error.message.rpartition(': ')[2]}: no such volume"
     if isinstance(error, EngineError):
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
         return status, worded(error.message)

@@ -54,8 +54,19 @@ class HeldAttaches:
         except BaseException:
             for bridge in self._waiting.pop(container_id, ()):
                 bridge.close()
+            await threads.call_long(self._remove_if_asked, container_id)
             raise
         await self._wire(container_id, session)
+
+    def _remove_if_asked(self, container_id: str) -> None:
+        """After a start that failed: docker's client waits for the removal of what was to be removed at its end."""
+        containers = self._service.engine.containers
+        try:
+            container = containers.get(container_id)
+            if container.auto_remove and container.state in ("created", "exited", "dead"):
+                containers.remove(container_id, volumes=True)
+        except EngineError:  # removed already
+            pass
 
     async def wire_late(self, container_id: str) -> None:
         """Wire what was held after its container had started."""

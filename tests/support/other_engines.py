@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from tests.support.engine import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.support.engine import EngineRoot
 
@@ -31,8 +31,8 @@ def program(name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def dockerd(root: EngineRoot) -> Iterator[str]:
-    """Its address, from when it has the toolbox until it has ended."""
+def dockerd(root: EngineRoot | None, network: Sequence[str] = ("--bridge=none",)) -> Iterator[str]:
+    """Its address, from when it has the toolbox of `root`, if any, until it has ended."""
     with base_folder() as base, Processes(base) as processes:
         (base / "containerd.toml").write_text(
             'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n', encoding="ascii"
@@ -49,7 +49,7 @@ def dockerd(root: EngineRoot) -> Iterator[str]:
             "dockerd",
             *("--host", address, "--containerd", base / "c.sock", "--config-file", base / "docker.json"),
             *("--data-root", base / "docker", "--exec-root", base / "docker-run", "--pidfile", base / "docker.pid"),
-            *("--iptables=false", "--ip6tables=false", "--bridge=none"),
+            *("--iptables=false", "--ip6tables=false", *network),
         )
         _load(root, base, address)
         yield address
@@ -89,8 +89,17 @@ def served(root: EngineRoot) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
-def _load(root: EngineRoot, base: Path, address: str) -> None:
+def _load(root: EngineRoot | None, base: Path, address: str) -> None:
     """Wait until it answers, and give it the toolbox of our own store."""
+    sock = address.removeprefix("unix://")
+    curl = ["curl", "-sS", "--unix-socket", sock]
+    wait_until(
+        f"an answer at {address}",
+        lambda: subprocess.run([*curl, "http://d/_ping"], capture_output=True, check=False).stdout == b"OK",
+        START_S,
+    )
+    if root is None:
+        return
     archive = base / "toolbox.tar"
     subprocess.run(
         [
@@ -101,13 +110,6 @@ def _load(root: EngineRoot, base: Path, address: str) -> None:
             f"docker-archive:{archive}:toolbox:latest",
         ],
         check=True,
-    )
-    sock = address.removeprefix("unix://")
-    curl = ["curl", "-sS", "--unix-socket", sock]
-    wait_until(
-        f"an answer at {address}",
-        lambda: subprocess.run([*curl, "http://d/_ping"], capture_output=True, check=False).stdout == b"OK",
-        START_S,
     )
     done = subprocess.run(
         [

@@ -113,7 +113,7 @@ def _list(engine: Engine, filters: Filters, everything: bool, limit: int, with_s
 def _inspect(call: Call, reference: str, with_size: bool) -> dict[str, Any]:
     container = call.engine.containers.get(reference)
     sizes = _sizes(call.engine, container) if with_size else None
-    return render.document(container, call.engine, call.service.execs.of(container.id), sizes)
+    return render.document(container, call.engine, call.service.execs.of(container.id), sizes, call.version)
 
 
 def _sizes(engine: Engine, container: Container) -> tuple[int, int]:

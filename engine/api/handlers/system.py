@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
+from ...cli.units import rfc3339
 from ...disk import tree_size
 from ..call import Answer, Call, json_answer
 from ..errors import ApiError
@@ -59,6 +62,7 @@ async def version(call: Call) -> Answer:
 
 async def info(call: Call) -> Answer:
     facts = await call.threads.call(call.engine.info)
+    facts.pop("RunRoot", None)
     runtime = {"path": "pydock-runc"}
     return json_answer(
         {
@@ -84,6 +88,8 @@ async def info(call: Call) -> Answer:
             "NFd": len(os.listdir("/proc/self/fd")),
             "NGoroutines": 1,
             "NEventsListener": 0,
+            "SystemTime": rfc3339(time.time_ns()),
+            "OSVersion": _release("VERSION_ID"),
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": {}, "Mirrors": None},
             "GenericResources": None,
@@ -159,6 +165,13 @@ def _identity() -> str:
             return file.read().strip()
     except OSError:
         return os.uname().nodename
+
+
+def _release(name: str) -> str:
+    try:
+        return platform.freedesktop_os_release().get(name, "")
+    except OSError:
+        return ""
 
 
 def _go_architecture(machine: str) -> str:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ...bundle.security import masked_paths, readonly_paths
 from ...cli.status_text import status_text
+from ...models import Endpoint
 from ...networks.networks import endpoint_id
 
 if TYPE_CHECKING:
     from ...engine import Engine
-    from ...models import Container, Mount
+    from ...models import Container, CreateRequest, Mount, NetworkAttachment
     from ...paths import Paths
+
+#: What other systems have, and what this engine has not, with Docker's words for "nothing".
+_ABSENT: dict[str, Any] = {
+    **dict.fromkeys(("CpuRealtimePeriod", "CpuRealtimeRuntime", "CpuCount", "CpuPercent"), 0),
+    **dict.fromkeys(("IOMaximumIOps", "IOMaximumBandwidth"), 0),
+    **dict.fromkeys(("Isolation", "VolumeDriver", "Cgroup"), ""),
+    **dict.fromkeys(("DeviceRequests", "VolumesFrom", "Links")),
+    "ConsoleSize": [0, 0],
+    "CgroupnsMode": "private",
+}
 
 
 def summary(container: Container, engine: Engine, image: str, sizes: tuple[int, int] | None) -> dict[str, Any]:
@@ -37,25 +49,55 @@ def summary(container: Container, engine: Engine, image: str, sizes: tuple[int, 
 
 
 def document(
-    container: Container, engine: Engine, exec_ids: list[str], sizes: tuple[int, int] | None
+    container: Container,
+    engine: Engine,
+    exec_ids: list[str],
+    sizes: tuple[int, int] | None,
+    version: tuple[int, int],
 ) -> dict[str, Any]:
     """`GET /containers/{id}/json`."""
     data = engine.containers.inspect(container.id)
     request = engine.containers.request(container.id)
-    data.pop("Phases", None)
+    for ours in ("Phases", "LastExit"):
+        data.pop(ours, None)
     data["ExecIDs"] = exec_ids or None
     data["Config"] |= {"StdinOnce": request.open_stdin and request.stdin_once, "OnBuild": None}
+    anonymous: dict[str, dict[str, str]] = {
+        mount.target: {} for mount in request.mounts if mount.type == "volume" and not mount.source
+    }
+    data["Config"]["Volumes"] = {**(data["Config"]["Volumes"] or {}), **anonymous} or None
     data["Mounts"] = [_mount(mount, engine.paths) for mount in container.mounts]
-    data["NetworkSettings"]["Networks"] = _networks(container)
-    data["NetworkSettings"] |= {"SandboxID": "", "EndpointID": ""}
-    data["HostConfig"].setdefault("Isolation", "")
-    data["HostConfig"].setdefault("ConsoleSize", [0, 0])
-    data["HostConfig"].setdefault("VolumesFrom", None)
-    data["HostConfig"].setdefault("Links", None)
-    data["HostConfig"].setdefault("CgroupnsMode", "private")
+    data["NetworkSettings"]["Networks"] = _networks(container, request, version)
+    data["NetworkSettings"] |= {"SandboxID": _sandbox(container), "EndpointID": _first_endpoint(container)}
+    data["NetworkSettings"].setdefault("IPv6Gateway", "")
+    data["HostConfig"] = {**_ABSENT, **data["HostConfig"], **_mount_requests(request)}
+    data["HostConfig"] |= {"MaskedPaths": masked_paths(request), "ReadonlyPaths": readonly_paths(request)}
     if sizes:
         data |= {"SizeRw": sizes[0], "SizeRootFs": sizes[1]}
     return data
+
+
+def _mount_requests(request: CreateRequest) -> dict[str, Any]:
+    """As they were asked for: `Binds`, and `Mounts` for binds that need their source to be there."""
+    binds, mounts = [], []
+    for mount in request.mounts:
+        if mount.type == "bind" and "must-exist" in mount.options:
+            wanted = {"Type": "bind", "Source": mount.source, "Target": mount.target}
+            mounts.append({**wanted, "ReadOnly": True} if mount.read_only else wanted)
+        elif mount.type != "tmpfs" and mount.source:
+            options = [*(("ro",) if mount.read_only else ()), *mount.options]
+            binds.append(":".join((mount.source, mount.target, ",".join(options))).rstrip(":"))
+    return {"Binds": binds or None, **({"Mounts": mounts} if mounts else {})}
+
+
+def _sandbox(container: Container) -> str:
+    """Of a container that runs, an id for its network namespace."""
+    return container.id if container.pid and container.endpoints else ""
+
+
+def _first_endpoint(container: Container) -> str:
+    first = container.endpoints[0] if container.endpoints else None
+    return endpoint_id(container.id, first.network_id) if first and first.network_id else ""
 
 
 def _ports(container: Container) -> list[dict[str, Any]]:
@@ -81,34 +123,48 @@ def _ports(container: Container) -> list[dict[str, Any]]:
     return lines
 
 
-def _networks(container: Container) -> dict[str, Any]:
-    networks = {
-        endpoint.network: {
-            "IPAMConfig": None,
-            "Links": list(endpoint.links) or None,
-            "Aliases": None,
-            "MacAddress": endpoint.mac,
-            "DriverOpts": None,
-            "NetworkID": endpoint.network_id,
-            "EndpointID": endpoint_id(container.id, endpoint.network_id) if endpoint.network_id else "",
-            "Gateway": endpoint.gateway,
-            "IPAddress": endpoint.address,
-            "IPPrefixLen": endpoint.prefix_length,
-            "IPv6Gateway": endpoint.gateway6,
-            "GlobalIPv6Address": endpoint.address6,
-            "GlobalIPv6PrefixLen": endpoint.prefix_length6,
-            "GwPriority": endpoint.priority,
-            "DNSNames": [container.name, container.id[:12]],
-        }
-        for endpoint in container.endpoints
+def _networks(
+    container: Container, request: CreateRequest | None = None, version: tuple[int, int] = (1, 47)
+) -> dict[str, Any]:
+    """Every network that it is on or will be; without addresses while it has none."""
+    if container.network.startswith("container:"):
+        return {}
+    asked = {place.network: place for place in (request.networks if request else None) or ()}
+    endpoints = {endpoint.network: endpoint for endpoint in container.endpoints}
+    names = dict.fromkeys((*endpoints, *asked)) or {container.network: None}
+    return {
+        name: _endpoint(container, endpoints.get(name) or Endpoint(network=name), asked.get(name), version)
+        for name in names
     }
-    if networks or container.network.startswith("container:"):
-        return networks
-    empty = dict.fromkeys(
-        ("MacAddress", "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPv6Gateway", "GlobalIPv6Address"), ""
+
+
+def _endpoint(
+    container: Container, endpoint: Endpoint, asked: NetworkAttachment | None, version: tuple[int, int]
+) -> dict[str, Any]:
+    aliases = list(endpoint.aliases or (asked.aliases if asked else ()))
+    fixed = (
+        {key: address for key, address in (("IPv4Address", asked.address), ("IPv6Address", asked.address6)) if address}
+        if asked
+        else {}
     )
-    nothing = dict.fromkeys(("IPAMConfig", "Links", "Aliases", "DriverOpts", "DNSNames"))
-    return {container.network: {**nothing, **empty, "IPPrefixLen": 0, "GlobalIPv6PrefixLen": 0}}
+    own = container.network not in ("bridge", "host", "none") or bool(aliases)
+    short = [container.id[:12]]
+    return {
+        "IPAMConfig": fixed or ({} if asked else None),
+        "Links": list(endpoint.links) or None,
+        "Aliases": (aliases + (short if version < (1, 45) and own else [])) or None,
+        "MacAddress": endpoint.mac,
+        "DriverOpts": None,
+        "NetworkID": endpoint.network_id,
+        "EndpointID": endpoint_id(container.id, endpoint.network_id) if endpoint.network_id else "",
+        "Gateway": endpoint.gateway,
+        "IPAddress": endpoint.address,
+        "IPPrefixLen": endpoint.prefix_length,
+        "IPv6Gateway": endpoint.gateway6,
+        "GlobalIPv6Address": endpoint.address6,
+        "GlobalIPv6PrefixLen": endpoint.prefix_length6,
+        "DNSNames": list(dict.fromkeys((container.name, *aliases, *short))) if own else None,
+    }
 
 
 def _mount(mount: Mount, paths: Paths) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def document(data: dict[str, Any], version: tuple[int, int]) -> dict[str, Any]:
         data |= {"Container": "", "ContainerConfig": None}
     if version >= (1, 44):
         data.pop("VirtualSize", None)
+    data.pop("Descriptor", None)  # of 1.48
     # clients read these as times; an empty string is none to them
     data["Created"] = data["Created"] or ZERO_TIME
     data["Metadata"] = {"LastTagTime": ZERO_TIME}
