@@ -70,7 +70,7 @@ def test_create_carries_over_what_docker_can_ask(api: Api) -> None:
         ({}, {"Mounts": [{"Type": "cloud", "Target": "/x"}]}, 400, "mount type unknown"),
         ({}, {"PortBindings": {"http/tcp": []}}, 400, "invalid port specification"),
         ({}, {"Runtime": "gvisor"}, 400, "unknown or invalid runtime"),
-        ({}, {"Links": ["a:b"]}, 400, "not supported"),
+        ({}, {"Links": ["absent:b"]}, 404, "No such container: absent"),
         ({}, {"RestartPolicy": {"Name": "sometimes"}}, 400, "invalid restart policy"),
         ({}, {"VolumesFrom": ["absent"]}, 404, "No such container: absent"),
     ],
