@@ -45,13 +45,13 @@ def current_name(context: Context) -> tuple[str, str]:
 
 def _list(context: Context, options: Parsed) -> int:
     name, decider = current_name(context)
-    rows = []
+    rows: list[dict[str, object]] = []
     for known in context_store.every():
         marked = known.name == name
         rows.append(
             {
                 "Name": known.name + (" *" if marked and not options.text("format") else ""),
-                "Current": "true" if marked else "false",
+                "Current": marked,
                 "Description": known.description,
                 "DockerEndpoint": known.host or HERE,
                 "Source": known.source,
@@ -59,7 +59,7 @@ def _list(context: Context, options: Parsed) -> int:
             }
         )
     if options.flag("quiet"):
-        rows = [{**row, "Name": row["Name"].removesuffix(" *")} for row in rows]
+        rows = [{**row, "Name": str(row["Name"]).removesuffix(" *")} for row in rows]
     print_rows(
         rows,
         COLUMNS[:-1],

@@ -63,9 +63,17 @@ def _formatted(rows: Sequence[Row], headings: Mapping[str, str], format: str) ->
     return table(padded[0], padded[1:])
 
 
-def labels_text(labels: Mapping[str, str]) -> str:
+class LabelsText(str):
+    """The text of labels that still knows them: `{{.Label "name"}}` of a template asks for one."""
+
+    labels: Mapping[str, str]
+
+
+def labels_text(labels: Mapping[str, str]) -> LabelsText:
     """Labels as list commands have them: "a=1,b=2"."""
-    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+    text = LabelsText(",".join(f"{name}={value}" for name, value in sorted(labels.items())))
+    text.labels = labels
+    return text
 
 
 def shortened(text: str, width: int) -> str:

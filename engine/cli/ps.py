@@ -53,6 +53,7 @@ HEADINGS = {
     "LocalVolumes": "LOCAL VOLUMES",
     "Mounts": "MOUNTS",
     "Networks": "NETWORKS",
+    "Platform": "PLATFORM",
     "Size": "SIZE",
     "State": "STATE",
 }
@@ -92,7 +93,7 @@ def ps(context: Context, options: Parsed) -> int:
     return 0
 
 
-def _row(engine: Engine, container: Container, whole: bool, with_size: bool) -> dict[str, str]:
+def _row(engine: Engine, container: Container, whole: bool, with_size: bool) -> dict[str, object]:
     now_ns = time.time_ns()
     command = command_text(container.command)
     if not whole and len(command) > COMMAND_WIDTH + 2:
@@ -108,9 +109,10 @@ def _row(engine: Engine, container: Container, whole: bool, with_size: bool) -> 
         "Mounts": ",".join(mounts if whole else [shortened(mount, 15) for mount in mounts]),
         "Names": container.name,
         "Networks": ",".join(endpoint.network for endpoint in container.endpoints) or container.network,
+        "Platform": None,
         "Ports": ports_text(container),
         "RunningFor": f"{human_duration(now_ns - container.created_ns)} ago",
-        "Size": _size(engine, container) if with_size else "",
+        "Size": _size(engine, container) if with_size else "0B",
         "State": container.state,
         "Status": getattr(container, "told_status", "") or status_text(container, now_ns),
     }

@@ -257,6 +257,10 @@ def _pipeline(tokens: list[tuple[str, str]]) -> tuple[Callable[[_Scope], Any], l
                 value = _calling(name, [*operands, *previous])(scope)
             else:
                 value = operands[0](scope)
+                if callable(value):
+                    value = value(*[operand(scope) for operand in (*operands[1:], *previous)])
+                elif len(operands) > 1:
+                    raise TemplateError(f"can't give argument to non-function {shown(value)}")
             previous = [_constant(value)]
         return value
 
@@ -331,11 +335,21 @@ def _field(value: Any, name: str) -> Any:
     for key in value:
         if key.lower() == name.lower():
             return value[key]
+    if name == "Label" and "Labels" in value:
+        return _label_of(value["Labels"])
     # an object has docker's capitalised fields and a wrong name is a slip; a map (labels) may lack a key
     if not value or not all(key[:1].isupper() for key in value):
         return None
     meant = closest(name, value)
     raise TemplateError(f'map has no entry for key "{name}"' + (f" (did you mean .{meant}?)" if meant else ""))
+
+
+def _label_of(text: Any) -> Callable[[str], str]:
+    """docker's method of rows: one label's value; in a table's heading the end of its name."""
+    labels = getattr(text, "labels", None)
+    if labels is None:
+        return lambda name: re.sub("[-_]", " ", name.rpartition(".")[2])
+    return lambda name: str(labels.get(name, ""))
 
 
 def _unquoted(text: str) -> str:

@@ -75,3 +75,15 @@ def test_mistakes_are_told(source: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         Template(source).render(DATA)
     assert message in caught.value.message
+
+
+def test_a_label_of_a_row_by_its_name() -> None:
+    """docker's `{{.Label "x"}}`: its value, nothing where it lacks it, and in a heading the end of its name."""
+    from engine.cli.listing import labels_text
+
+    row = {"Names": "web", "Labels": labels_text({"com.my-role": "db"})}
+    assert Template('{{.Label "com.my-role"}}{{.Label "other"}}').render(row) == "db"
+    assert Template('{{"com.my-role" | .Label}}').render(row) == "db"
+    assert Template('{{.Label "com.my-role"}}').render({"Labels": "LABELS"}) == "my role"
+    with pytest.raises(UsageError, match="can't give argument to non-function web"):
+        Template('{{.Names "x"}}').render(row)
