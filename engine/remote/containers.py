@@ -15,13 +15,16 @@ from .models import inspected_container, listed_container
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from ..containers.archive import PathStat
+    from ..containers.changes import Change
     from ..models import (
         Container,
         CreateRequest,
         ExecRequest,
+        Image,
         LogLine,
         NetworkAttachment,
         Phase,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     )
     from ..stats.sample import Sample
     from .api import Api
+    from .files import RemoteStream
     from .session import RemoteSession
 
 
@@ -216,6 +220,59 @@ class RemoteContainers:
 
     def in_use(self, image_id: str) -> builtins.list[str]:
         return [container.name for container in self.list(all=True) if container.image_id == image_id]
+
+    def path_stat(self, reference: str, path: str) -> PathStat:
+        from . import files
+
+        return files.path_stat(self._api, reference, path)
+
+    def read_archive(self, reference: str, path: str) -> tuple[PathStat, RemoteStream]:
+        from . import files
+
+        return files.read_archive(self._api, reference, path)
+
+    def write_archive(
+        self, reference: str, path: str, read: Callable[[int], bytes], *, own: bool = False, strict: bool = False
+    ) -> int:
+        from . import files
+
+        return files.write_archive(self._api, reference, path, read, own=own, strict=strict)
+
+    def changes(self, reference: str) -> builtins.list[Change]:
+        from . import files
+
+        return files.changes(self._api, reference)
+
+    def export(self, reference: str) -> RemoteStream:
+        from . import files
+
+        return files.export(self._api, reference)
+
+    def commit(
+        self,
+        reference: str,
+        name: str = "",
+        *,
+        author: str = "",
+        comment: str = "",
+        changes: Sequence[str] = (),
+        pause: bool = True,
+        config: dict[str, Any] | None = None,
+    ) -> Image:
+        from . import files
+        from .images import RemoteImages
+
+        image_id = files.commit(
+            self._api,
+            reference,
+            name,
+            author=author,
+            comment=comment,
+            changes=changes,
+            pause=pause,
+            config=config or {},
+        )
+        return RemoteImages(self._api).get(image_id)
 
     def _act(self, reference: str, verb: str, query: dict[str, object]) -> None:
         self._api.open("POST", f"/containers/{quoted(reference)}/{verb}", query).read()

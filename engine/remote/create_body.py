@@ -27,6 +27,7 @@ _LIMITS = (
     ("OomKillDisable", "oom_kill_disable"),
     ("BlkioWeight", "blkio_weight"),
 )
+_PROPAGATIONS = ("shared", "slave", "private")
 _DEVICE_LIMITS = (
     ("BlkioWeightDevice", "blkio_weight_devices", "Weight"),
     ("BlkioDeviceReadBps", "device_read_bps", "Rate"),
@@ -171,8 +172,9 @@ def _bindings(request: CreateRequest) -> dict[str, list[dict[str, str]]]:
 
 
 def _typed(mount: Mount) -> bool:
-    """Whether it came from --mount, whose bind refuses a source that is missing."""
-    return mount.type == "bind" and "must-exist" in mount.options
+    """Whether it says more than a bind's line can: that came from --mount."""
+    more = mount.subpath or mount.driver_options or mount.labels
+    return mount.type == "image" or bool(more) or "must-exist" in mount.options
 
 
 def _bind(mount: Mount) -> str:
@@ -182,14 +184,16 @@ def _bind(mount: Mount) -> str:
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
-    propagation = next((word for word in mount.options if word.removeprefix("r") in ("shared", "slave", "private")), "")
-    return {
-        "Type": mount.type,
-        "Source": mount.source,
-        "Target": mount.target,
-        "ReadOnly": mount.read_only,
-        "BindOptions": {"Propagation": propagation} if propagation else None,
-    }
+    common = {"Type": mount.type, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+    if mount.type == "image":
+        return {**common, "ImageOptions": _given(Subpath=mount.subpath)}
+    if mount.type == "volume":
+        driver = {"Name": "local", "Options": dict(mount.driver_options)} if mount.driver_options else None
+        nocopy = "nocopy" in mount.options
+        told = _given(NoCopy=nocopy, Labels=dict(mount.labels), Subpath=mount.subpath, DriverConfig=driver)
+        return {**common, "VolumeOptions": told}
+    propagation = next((word for word in mount.options if word.removeprefix("r") in _PROPAGATIONS), "")
+    return {**common, "BindOptions": _given(Propagation=propagation, NonRecursive="bind" in mount.options)}
 
 
 def _health(check: HealthCheck | None) -> dict[str, Any] | None:

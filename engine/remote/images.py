@@ -10,10 +10,12 @@ from .models import image as read_image
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from ..images.auth import Credentials
+    from ..images.load import Loaded
+    from ..images.push import Pushed
     from ..models import Image, LayerStatus
     from .api import Api
 
@@ -27,6 +29,11 @@ _STATUS: dict[str, LayerStatus] = {
     "Extracting": "unpacking",
     "Pull complete": "done",
     "Already exists": "exists",
+    "Preparing": "waiting",
+    "Pushing": "downloading",
+    "Pushed": "done",
+    "Layer already exists": "exists",
+    "Mounted from": "exists",
 }
 
 
@@ -95,6 +102,86 @@ class RemoteImages:
         """`in_use` is not needed: the other engine knows its containers."""
         rows = self._api.json("DELETE", f"/images/{_path(ref)}", {"force": force})
         return [Removed(untagged=row.get("Untagged") or "", deleted=row.get("Deleted") or "") for row in rows or ()]
+
+    def save(self, refs: Sequence[str]) -> Iterator[bytes]:
+        """These images as one tar, in pieces."""
+        return self._api.open("GET", "/images/get", {"names": list(refs)}).chunks()
+
+    def load(self, read: Callable[[int], bytes], *, platform: str = "") -> builtins.list[Loaded]:
+        from ..images.load import Loaded
+        from .files import read_pieces
+
+        found = []
+        response = self._api.open("POST", "/images/load", {"platform": platform}, stream=read_pieces(read))
+        for line in progress(response):
+            for text in str(line.get("stream") or "").splitlines():
+                kind, _, name = text.partition(": ")
+                if kind == "Loaded image":
+                    found += [Loaded(id=self.get(part).id, references=(part,)) for part in name.split(", ")]
+                elif kind == "Loaded image ID":
+                    found.append(Loaded(id=name))
+        return found
+
+    def import_archive(
+        self,
+        read: Callable[[int], bytes],
+        ref: str = "",
+        *,
+        changes: Sequence[str] = (),
+        message: str = "",
+        platform: str = "",
+        source: str = "-",
+    ) -> Image:
+        from .files import read_pieces
+
+        query = {
+            "fromSrc": "-",
+            "repo": ref,  # whole: Podman does not look at a tag of its own
+            "message": message,
+            "changes": list(changes),
+            "platform": platform,
+        }
+        status = ""
+        for line in progress(self._api.open("POST", "/images/create", query, stream=read_pieces(read))):
+            status = str(line.get("status") or status)
+        return self.get(status)
+
+    def push(
+        self,
+        ref: str,
+        *,
+        on_progress: Callable[[PullProgress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        credentials: Credentials | None = None,
+    ) -> Pushed:
+        """The other engine pushes, with the credentials that this machine has for the registry."""
+        from ..images.push import Pushed
+
+        name, tag = _split(ref)
+        response = self._api.open(
+            "POST",
+            f"/images/{_path(name)}/push",
+            {"tag": tag},
+            headers={"X-Registry-Auth": registry_auth(ref, credentials)},
+        )
+        aux: dict[str, Any] = {}
+        for line in progress(response):
+            if cancelled is not None and cancelled():
+                response.close()
+                raise Cancelled(f"the push of {ref} was ended")
+            aux = line.get("aux") or aux
+            for report in _reports(line) if on_progress is not None else ():
+                on_progress(report)  # type: ignore[misc]
+        return Pushed(tag=aux.get("Tag") or tag, digest=aux.get("Digest") or "", size=int(aux.get("Size") or 0))
+
+    def tags_of(self, repository: str) -> builtins.list[str]:
+        names = [name for image in self.list() for name in image.references]
+        return sorted(name for name in names if name.rpartition(":")[0] == repository)
+
+    def check_login(self, domain: str, credentials: Credentials) -> None:
+        """The other engine asks the registry. Raises Unauthorized, RegistryError."""
+        body = {"username": credentials.username, "password": credentials.password, "serveraddress": domain}
+        self._api.json("POST", "/auth", None, body)
 
 
 def registry_auth(ref: str, credentials: Credentials | None = None) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..models import ContainerState, MountType
 
+ANONYMOUS = "com.docker.volume.anonymous"
 STATES: dict[str, ContainerState] = {
     "created": "created",
     "configured": "created",
@@ -162,11 +163,15 @@ def network(data: dict[str, Any]) -> Network:
 
 
 def volume(data: dict[str, Any]) -> Volume:
+    labels = data.get("Labels") or {}
     return Volume(
         name=data["Name"],
         path=data.get("Mountpoint") or "",
         created_ns=parse_time(data.get("CreatedAt")),
-        labels=data.get("Labels") or {},
+        # older engines have no label for it: a name that nobody would give
+        anonymous=ANONYMOUS in labels or (len(data["Name"]) == 64 and not data["Name"].strip("0123456789abcdef")),
+        labels={key: text for key, text in labels.items() if key != ANONYMOUS},
+        options=data.get("Options") or {},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -208,3 +209,44 @@ def test_what_is_not_there_is_said_as_here(other: Other) -> None:
     missing = other.pydock("image", "inspect", "nosuchimage")
     assert missing.returncode == 1
     assert "no such image" in missing.stderr.lower() or "not find" in missing.stderr.lower()
+
+
+def test_files_go_in_and_out_and_images_are_made(other: Other) -> None:
+    """Archives of containers, what changed, commit, save and load, as the commands for them call it."""
+    from engine.errors import ContainerNotFound, NotFound
+    from engine.models import CreateRequest
+    from engine.remote.engine import RemoteEngine
+    from engine.remote.target import parse_target
+
+    with RemoteEngine(parse_target(other.address)) as engine:
+        script = "echo hello > /new; mkdir -m 1777 /folder"
+        container = engine.containers.create(
+            CreateRequest(image="toolbox", command=("sh", "-c", script), network="none")
+        )
+        engine.containers.start(container.id)
+        assert engine.containers.wait(container.id) == 0
+        found = {(change.kind, change.path) for change in engine.containers.changes(container.id)}
+        assert {("A", "/new"), ("A", "/folder")} <= found
+        folder = engine.containers.path_stat(container.id, "/folder")
+        assert folder.is_folder
+        assert folder.mode & 0o7777 == 0o1777
+        told, stream = engine.containers.read_archive(container.id, "/new")
+        with stream:
+            archive = b"".join(stream)
+        assert (told.name, told.size) == ("new", 6)
+        engine.containers.write_archive(container.id, "/folder", io.BytesIO(archive).read)
+        assert engine.containers.path_stat(container.id, "/folder/new").size == 6
+        with pytest.raises(NotFound, match="could not find the file /nowhere"):
+            engine.containers.path_stat(container.id, "/nowhere")
+        with pytest.raises(ContainerNotFound):
+            engine.containers.path_stat("nosuch", "/new")
+        made = engine.containers.commit(container.id, "made:one", changes=["ENV MADE=yes"])
+        assert made.references == ("made:one",)
+        saved = b"".join(engine.images.save(["made:one"]))
+        engine.images.remove("made:one", force=True)
+        assert [engine.images.get(image.id).references for image in engine.images.load(io.BytesIO(saved).read)] == [
+            ("made:one",)
+        ]
+        assert other.ok("run", "--rm", *QUIET, "made:one", "sh", "-c", "cat /new; echo $MADE") == "hello\nyes"
+        assert engine.images.tags_of("made") == ["made:one"]
+        engine.images.remove("made:one", force=True)
