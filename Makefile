@@ -11,6 +11,14 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # compiled modules are a third of a command's start: keep them, whatever this shell's habits
 unexport PYTHONDONTWRITEBYTECODE
 
+# a program that runs a command as root in a throw-away machine with cgroup v2 alone, in a copy of this checkout:
+# $(VM) [--timeout S] [--out DIR] [--pip PACKAGE]... -- COMMAND...; what is in /out afterwards comes back to DIR
+VM        ?=
+VM_PYTHON := $(foreach name,pytest pytest-timeout pytest-xdist pytest-asyncio hypothesis,--pip $(name))
+VM_PYTEST := python3 -m pytest --confcutdir=tests/runtime -p no:cacheprovider -o timeout=900 -n 2
+V2_TESTS  ?= tests/runtime
+
+.PHONY: vm test-v2 conformance-v2
 .PHONY: run setup test soak lint check bench screenshots clean
 
 run: setup
@@ -57,6 +65,20 @@ test: $(VENV)/.dev lint
 
 soak: $(VENV)/.dev
 	@$(SUDO) $(BIN)/python -m pytest --timeout 1800 tests/soak
+
+vm:
+	@test -n "$(VM)" || { echo "cgroup v2 wants a machine of its own: VM=/path/to/program make test-v2; the Makefile says what it must do"; exit 1; }
+
+test-v2: vm
+	@$(VM) --timeout 5400 $(VM_PYTHON) -- $(VM_PYTEST) $(V2_TESTS)
+
+# outcomes for tests/runtime/conformance/TABLE.md, with each of RUNTIMES (pydock-runc is this one)
+RUNTIMES  ?= pydock-runc runc crun
+conformance-v2: vm
+	@$(VM) --timeout 5400 $(VM_PYTHON) --out tests/runtime/conformance/results -- sh -c 'for each in $(RUNTIMES); do \
+		[ $$each = pydock-runc ] || export RUNTIME=$$each; \
+		CONFORMANCE_RESULTS=/out/$$each-v2.json $(VM_PYTEST) tests/runtime/conformance; done; true'
+	@$(BIN)/python -m tests.runtime.conformance.table
 
 check: setup
 	@$(BIN)/pydock check

@@ -114,3 +114,24 @@ def test_an_unusable_seccomp_action_names_its_place(bundle: Bundle) -> None:
     result = bundle.run("true")
     assert result.code != 0
     assert "SCMP_ACT_NONSENSE" in result.err
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_device_rules_of_updates_follow_those_in_force(bundle: Bundle, tmp_path: Path) -> None:
+    """One update allows a device, the next says nothing of it: it stays allowed, and so do the default ones."""
+    bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+    bundle.start_running()
+    attempt = ("sh", "-c", "mknod /tmp/d c 60 7 2>/dev/null; cat /tmp/d 2>&1; echo x > /dev/null")
+    assert "not permitted" in bundle.exec(bundle.id, *attempt).out
+    for number in (7, 8):
+        rules = [{"allow": True, "type": "c", "major": 60, "minor": number, "access": "rwm"}]
+        (tmp_path / "update.json").write_text(json.dumps({"devices": rules}))
+        bundle.ok("update", "--resources", str(tmp_path / "update.json"), bundle.id)
+        result = bundle.exec(bundle.id, *attempt)
+        assert result.code == 0, result
+        assert "not permitted" not in result.out
+    # without m: v1 has no exception from the wildcard that lets nodes be made
+    rules = [{"allow": False, "type": "c", "major": 60, "minor": 7, "access": "rw"}]
+    (tmp_path / "update.json").write_text(json.dumps({"devices": rules}))
+    bundle.ok("update", "--resources", str(tmp_path / "update.json"), bundle.id)
+    assert "not permitted" in bundle.exec(bundle.id, *attempt).out
