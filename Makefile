@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # $(VM) [--timeout S] [--out DIR] [--pip PACKAGE]... -- COMMAND...; what is in /out afterwards comes back to DIR
 VM        ?=
 VM_PYTHON := $(foreach name,pytest pytest-timeout pytest-xdist pytest-asyncio hypothesis,--pip $(name))
-VM_PYTEST := python3 -m pytest --confcutdir=tests/runtime -p no:cacheprovider -o timeout=900 -n 2
+VM_PYTEST := python3 -m pytest --confcutdir=tests/runtime -p no:cacheprovider -o timeout=900 -o tmp_path_retention_policy=none -n 2
 V2_TESTS  ?= tests/runtime
 
 .PHONY: vm test-v2 conformance-v2

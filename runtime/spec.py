@@ -98,7 +98,8 @@ def default_config(*, rootless: bool = False) -> dict[str, Any]:
             "uidMappings": [{"containerID": 0, "hostID": os.geteuid(), "size": 1}],
             "gidMappings": [{"containerID": 0, "hostID": os.getegid(), "size": 1}],
         }
-        mounts[5] = _mount("/sys", "none", "/sys", "rbind", "nosuid", "noexec", "nodev", "ro")
+        # A sysfs of its own takes a network namespace of its own, and there is no cgroup to show.
+        mounts[5:] = [_mount("/sys", "none", "/sys", "rbind", "nosuid", "noexec", "nodev", "ro")]
     else:
         mounts[2]["options"].append("gid=5")
     linux["namespaces"] = [{"type": name} for name in namespaces]

@@ -47,9 +47,10 @@ class Program:
         parent_death_signal: int = 0,
         domain: str = "",
         memory_policy: dict[str, Any] | None = None,
+        in_user_namespace: bool = False,
     ) -> None:
         self.process = process
-        self.capabilities = Capabilities(process.get("capabilities"))
+        self.capabilities = Capabilities(process.get("capabilities"), in_user_namespace=in_user_namespace)
         self.limits = rlimits.parse(process.get("rlimits"))
         self.filter_program = filter_program
         self.filter_flags = filter_flags

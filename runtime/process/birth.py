@@ -82,7 +82,9 @@ def _through_stage(plan: InitPlan, init: Init, ours: Channel, theirs: Channel) -
 
 def _run_stage(plan: InitPlan, init: Init, channel: Channel) -> NoReturn:
     try:
-        calls.prctl(k.PR_SET_DUMPABLE, 0)
+        if os.geteuid() == 0:
+            # Another user's creator could not write our maps.
+            calls.prctl(k.PR_SET_DUMPABLE, 0)
         calls.prctl(k.PR_SET_PDEATHSIG, _SIGKILL)
         wanted = plan.namespaces
         wanted.join()
@@ -96,6 +98,7 @@ def _run_stage(plan: InitPlan, init: Init, channel: Channel) -> NoReturn:
         if wanted.new & k.CLONE_NEWTIME and plan.time_offsets:
             channel.send(messages.OFFSETS)
             channel.expect(messages.OFFSETS_SET)
+        calls.prctl(k.PR_SET_DUMPABLE, 0)
         pid = calls.clone(k.CLONE_PARENT)
         if pid == 0:
             channel.close()

@@ -205,7 +205,8 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
 
         creation.resctrl = resctrl.open_group(linux["intelRdt"], directory.container_id, resctrl.mount_point())
         data["resctrl"] = creation.resctrl.kept()
-    if plan.in_user_namespace or any(mount.mappings[0] for mount in plan.planned):
+    # An ordinary user may only do that as root of the namespaces that are still to be made.
+    if os.geteuid() == 0 and (plan.in_user_namespace or any(mount.mappings[0] for mount in plan.planned)):
         mounting.open_sources(plan.planned)
     creation.phase("prepare")
     _bear(creation, plan, config)

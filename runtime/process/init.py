@@ -64,6 +64,7 @@ class Init:
         self._id = container_id
         self._entry_fds = entry_fds
         self._check_program = check_program
+        self._made_by_root = os.geteuid() == 0
         self._pid = 0
         self._in_cgroup = False
         self._slave_fd = -1
@@ -109,7 +110,9 @@ class Init:
         self._started = (time.time_ns(), now)
 
     def _protect(self) -> None:
-        calls.prctl(k.PR_SET_DUMPABLE, 0)
+        if self._made_by_root:
+            # Another user's creator could not write our maps, and nobody shares the new pid namespace yet.
+            calls.prctl(k.PR_SET_DUMPABLE, 0)
         calls.prctl(k.PR_SET_PDEATHSIG, _SIGKILL)
         calls.reset_signals()
         os.umask(_MOUNT_POINT_UMASK)
@@ -126,6 +129,7 @@ class Init:
             namespaces.become_root()
             # The change of credentials has cleared it.
             calls.prctl(k.PR_SET_PDEATHSIG, _SIGKILL)
+            calls.prctl(k.PR_SET_DUMPABLE, 0)
         if joins:
             plan.namespaces.join()
         os.setsid()

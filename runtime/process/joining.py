@@ -13,7 +13,7 @@ from ..errors import InvalidConfig, SetupFailed
 from ..kernel import calls, sockets
 from ..kernel import constants as k
 from ..lists import parse_list
-from ..spec import section
+from ..spec import namespace_paths, section
 from ..state import oci_state
 from ..status import RUNNING
 from . import messages
@@ -73,6 +73,7 @@ def join(
         parent_death_signal=parent_death_signal,
         domain=section(linux, "personality").get("domain") or "",
         memory_policy=linux.get("memoryPolicy"),
+        in_user_namespace="user" in namespace_paths(data.get("config") or {}),
     )
     affinity = section(process, "execCPUAffinity")
     program.tell_agent(oci_state(data, container_id, RUNNING, init_pid))
@@ -105,11 +106,12 @@ def join(
             entry_fds=entry_fds,
             cpus=parse_list(affinity.get("final") or "", "process.execCPUAffinity.final"),
         )
+        staged = needs_stage(flags)
         born_on = parse_list(affinity.get("initial") or "", "process.execCPUAffinity.initial")
         pid = _clone_on(born_on, pidfd, flags, cgroup_fd)
         if pid == 0:
             ours.close()
-            joining.run()
+            joining.run(entered=k.CLONE_NEWUSER | k.CLONE_NEWPID if staged else k.CLONE_NEWPID)
         theirs.close()
         if entered and cgroup_fd < 0:
             entered.add(pid)
@@ -158,6 +160,8 @@ def end(pid: int, console_fd: int) -> None:
 
 def _clone_into(pidfd: int, flags: int, cgroup_fd: int) -> int:
     """Clone with the child in the pid namespace of the container, when that is another one."""
+    if needs_stage(flags):
+        return _clone_through_stage(pidfd, flags)
     if not flags & k.CLONE_NEWPID:
         return calls.clone(0, cgroup_fd)
     own_fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -171,6 +175,44 @@ def _clone_into(pidfd: int, flags: int, cgroup_fd: int) -> int:
             calls.setns(own_fd, k.CLONE_NEWPID)
             os.close(own_fd)
     return pid
+
+
+def needs_stage(flags: int) -> bool:
+    """Whether the caller has no rights over the container's namespaces before it is in its user namespace."""
+    return bool(flags & k.CLONE_NEWUSER) and os.geteuid() != 0
+
+
+def _clone_through_stage(pidfd: int, flags: int) -> int:
+    """The clone by a child that has entered the user namespace, and the pid namespace for its own children: the caller
+    could not come back. The new process is the caller's child all the same."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    stage = calls.clone(0)
+    if stage == 0:
+        try:
+            calls.prctl(k.PR_SET_DUMPABLE, 0)
+            calls.setns(pidfd, flags & (k.CLONE_NEWUSER | k.CLONE_NEWPID))
+            namespaces.become_root()
+            calls.prctl(k.PR_SET_DUMPABLE, 0)
+            pid = calls.clone(k.CLONE_PARENT)
+            if pid == 0:
+                return 0
+            os.write(writer, str(pid).encode())
+        except OSError as error:
+            os.write(writer, str(-(error.errno or 1)).encode())
+        os._exit(0)
+    os.close(writer)
+    try:
+        told = int(os.read(reader, 64) or b"0")
+    finally:
+        os.close(reader)
+        os.waitpid(stage, 0)
+    if told <= 0:
+        raise SetupFailed(
+            f"cannot join the container's user namespace: {os.strerror(-told)}",
+            hint="Only root, and the user who made the container, may.",
+            errno=-told,
+        )
+    return told
 
 
 def below(cgroup: Cgroup, cgroup_path: str) -> Cgroup:

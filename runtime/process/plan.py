@@ -81,6 +81,7 @@ class InitPlan:
                 parent_death_signal=parent_death_signal,
                 domain=section(linux, "personality").get("domain") or "",
                 memory_policy=linux.get("memoryPolicy"),
+                in_user_namespace=self.in_user_namespace,
             )
         self.namespaces = NamespacePlan(wanted)
 

@@ -60,8 +60,8 @@ class Joining:
         self._entry_fds = entry_fds
         self._cpus = cpus
 
-    def run(self) -> NoReturn:
-        """Enter and become the program, or say why not."""
+    def run(self, *, entered: int) -> NoReturn:
+        """Enter and become the program, or say why not. `entered`: the namespaces that it was born in."""
         step = "exec"
         try:
             gc.disable()
@@ -75,8 +75,10 @@ class Joining:
                     os.close(copy)
             self._program.open_attributes()
             step = "joining the container's namespaces"
-            calls.setns(self._init_pidfd, self._flags & ~k.CLONE_NEWPID)
-            if self._flags & k.CLONE_NEWUSER:
+            remaining = self._flags & ~entered
+            if remaining:
+                calls.setns(self._init_pidfd, remaining)
+            if remaining & k.CLONE_NEWUSER:
                 become_root()
                 calls.prctl(k.PR_SET_PDEATHSIG, _SIGKILL)
             if self._root_fd >= 0:

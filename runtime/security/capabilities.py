@@ -34,13 +34,14 @@ _SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
 class Capabilities:
     """The five sets of process.capabilities as bit masks that this host can give; missing ones are empty.
 
-    `warnings`: one line for each capability that was asked for and cannot be had.
+    `warnings`: one line for each capability that was asked for and cannot be had. In a user namespace that is still
+    to be entered the process will have every one, whatever it has here (user_namespaces(7)).
     """
 
-    def __init__(self, wanted: dict[str, Any] | None) -> None:
+    def __init__(self, wanted: dict[str, Any] | None, *, in_user_namespace: bool = False) -> None:
         self.warnings: list[str] = []
         self._known = known()
-        available = available_here(self._known)
+        available = self._known if in_user_namespace else available_here(self._known)
         masks = {}
         unavailable = unknown = 0
         names_unknown: dict[str, None] = {}

@@ -48,7 +48,7 @@ def a_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_default_config_is_valid(a_bundle: Path, rootless: bool) -> None:
     config = default_config(rootless=rootless)
     validate_config(config, str(a_bundle))
-    assert len(plan_mounts(config, str(a_bundle))) == 7
+    assert len(plan_mounts(config, str(a_bundle))) == (6 if rootless else 7)
 
 
 def fault_of(check: Callable[[], object]) -> RuntimeFault | None:
