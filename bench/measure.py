@@ -45,10 +45,11 @@ def alternate(sides: list[Side], runs: int = RUNS, warm_ups: int = WARM_UPS) -> 
                 side.after()
             if turn >= warm_ups:
                 taken[side.name].append(seconds * 1000)
-    return [_result(side.name, taken[side.name]) for side in sides]
+    return [summary(side.name, taken[side.name]) for side in sides]
 
 
-def _result(name: str, values: list[float]) -> Result:
+def summary(name: str, values: list[float]) -> Result:
+    """Median and quartiles of what was taken."""
     if len(values) < 4:
         return Result(name, statistics.median(values), min(values), max(values))
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")

@@ -55,11 +55,13 @@ class Registry:
 class Docker:
     """dockerd and containerd of the system's packages, on temporary folders and sockets of their own.
 
-    iptables is off, because its rules would outlive the bench; a container without published ports needs none.
+    iptables is off unless `firewall` is asked for, because its rules would outlive the bench; a container without
+    published ports needs none.
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, firewall: bool = False) -> None:
         self._base = base
+        self._firewall = firewall
         self.socket = base / "docker.sock"
         self.host = f"unix://{self.socket}"
         self._had_bridge = Path("/sys/class/net/docker0").exists()
@@ -100,7 +102,8 @@ class Docker:
                 "--config-file",
                 base / "docker.json",
             ),
-            *("--iptables=false", "--ip6tables=false", "--bip", "172.31.250.1/24"),
+            *(() if self._firewall else ("--iptables=false", "--ip6tables=false")),
+            *("--bip", "172.31.250.1/24"),
         )
         _wait_for(lambda: self.api("GET", "/_ping"), "dockerd")
 

@@ -28,7 +28,8 @@ class Stage:
 
     engine: Engine
 
-    def __init__(self, *, large: bool) -> None:
+    def __init__(self, *, large: bool, firewall: bool = False) -> None:
+        """`firewall`: dockerd may set its own up, as in a network namespace that goes with the bench."""
         self.base = peers.temporary_folder()
         self.run_root = self.base / "run"
         self.missing = [name for name in WANTED if peers.find(name) is None]
@@ -37,6 +38,7 @@ class Stage:
         self.small = ""
         self.large = ""
         self._with_large = large
+        self._firewall = firewall
         self._stack = contextlib.ExitStack()
         self._environment = {
             **os.environ,
@@ -77,7 +79,7 @@ class Stage:
         self._open_engine()
         if {"dockerd", "containerd", "docker"}.isdisjoint(self.missing):
             try:
-                self.docker = self._stack.enter_context(peers.Docker(self.base))
+                self.docker = self._stack.enter_context(peers.Docker(self.base, firewall=self._firewall))
                 self.docker.cli("pull", "-q", self.small)
             except (RuntimeError, OSError) as error:
                 self.missing.append(f"dockerd (does not start: {error})")

@@ -100,7 +100,14 @@ class NameService:
             pass
         self._refresh()  # and no earlier: what changed before a question came is in its answer
         for data, asker in arrived:
-            self._answer_datagram(data, asker)
+            known = self._known.get(data[_NUMBER_BYTES:])
+            if known is None:
+                self._answer_datagram(data, asker)
+                continue
+            try:
+                self._datagrams.sendto(data[:_NUMBER_BYTES] + known, asker)
+            except OSError:
+                pass
 
     def _answer_datagram(self, data: bytes, asker: tuple[str, int]) -> None:
         def reply(answer: bytes) -> None:
@@ -110,10 +117,6 @@ class NameService:
                 except OSError:  # its socket is closed or full: it asks again, or never wanted to know
                     pass
 
-        known = self._known.get(data[_NUMBER_BYTES:])
-        if known is not None:
-            reply(data[:_NUMBER_BYTES] + known)
-            return
         try:
             query = Query(data)
         except MalformedError as error:

@@ -3,9 +3,7 @@ address, interface, bridge or rule of it is left. On a host of its own, so that 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,8 +14,6 @@ import pytest
 
 from engine.engine import Engine
 from engine.models import CreateRequest, NetworkAttachment, PortMapping
-from engine.networks import links, rules
-from engine.networks.nfnetlink import table_exists
 from tests.support.engine import REPOSITORY, wait_until
 from tests.support.hosts import LoneHost, shell
 
@@ -128,46 +124,11 @@ class Killer:
             killed = self.kill_at(step, *operation)
             with Engine(str(self.lone.root.root), str(self.lone.root.run_root)):  # what comes next
                 pass
-            self.settled(f"{operation} killed at {step}")
+            self.lone.settled(f"{operation} killed at {step}")
             after()
             if not killed:
                 return step
         pytest.fail(f"{operation} has more than {MOST_STEPS} steps")
-
-    def settled(self, what: str) -> None:
-        """The kernel takes the interfaces of the dead down in its own time."""
-        end = time.monotonic() + 20
-        while left := self.leftovers():
-            assert time.monotonic() < end, (what, left)
-            time.sleep(0.02)
-
-    def leftovers(self) -> list[str]:
-        """What the host has beyond what the rows and the living containers say."""
-        engine = self.lone.engine
-        found = []
-        running = {container.id: container for container in engine.containers.list()}
-        held = engine.store.query("SELECT container_id, network, document FROM endpoints")
-        places = [(row[0], json.loads(row[2])) for row in held]
-        told = {(container.id, endpoint.network) for container in running.values() for endpoint in container.endpoints}
-        found += [f"address of {row[0][:12]} in {row[1]}" for row in held if (row[0], row[1]) not in told]
-        for field in ("address", "address6"):
-            given = [place[field] for _, place in places if place[field]]
-            found += [f"twice {address}" for address in given if given.count(address) > 1]
-        names = {line.split(":")[1].split("@")[0].strip() for line in shell("ip -o link").splitlines()}
-        wanted = {links.veth_name(container, network) for container, network in told}
-        found += [f"interface {name}" for name in names if name.startswith("veth") and name not in wanted]
-        known = {network.bridge for network in engine.networks.list()}
-        found += [f"bridge {name}" for name in names if re.match("br-|pydock[0-9]", name) and name not in known]
-        table = rules.table_name(str(self.lone.root.root))
-        if not told and table_exists(table):
-            found.append("rules without containers")
-        if told and table_exists(table):
-            text = shell(f"nft list table inet {table}")
-            ports = {port["host_port"] for _, place in places for port in place["ports"]}
-            mapped = {int(number) for number in re.findall(r"(?:tcp|udp) \. (\d+) : ", text)}
-            found += [f"port {port}" for port in mapped - ports]
-            found += [f"rules of {name}" for name in set(re.findall(r'"(br-[0-9a-f]{12})"', text)) - known]
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +164,7 @@ def test_create_and_remove_of_a_network(lone: LoneHost, on: Callable[[Callable[[
                 lone.start("user", "one")
                 lone.engine.containers.remove("user", force=True)
                 networks.remove("one")
-            wait_until("all to be gone", lambda: not killer.leftovers() and "br-" not in shell("ip -o link"))
+            wait_until("all to be gone", lambda: not lone.leftovers() and "br-" not in shell("ip -o link"))
 
         def present() -> None:
             if "one" not in [network.name for network in networks.list()]:
@@ -304,7 +265,7 @@ def test_a_shim_killed_while_it_joins_and_leaves(
             os.kill(shim, signal.SIGKILL)
             worker.wait(timeout=60)
             wait_until("its end to be told", ended)
-            killer.settled(f"turn {turn}")
+            lone.settled(f"turn {turn}")
             lone.engine.containers.remove("web")
 
     on(story)

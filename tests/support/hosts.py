@@ -4,11 +4,14 @@ container; and a machine outside, joined to the host by a veth pair, without a r
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +21,9 @@ from pyroute2 import IPRoute, NetNS  # type: ignore[import-untyped]
 from engine.engine import Engine
 from engine.models import Container, CreateRequest, Endpoint, ExecRequest, NetworkAttachment, PortMapping
 from engine.networks import attach as network
+from engine.networks import links, rules
 from engine.networks.networks import Networks
+from engine.networks.nfnetlink import table_exists
 from engine.paths import Paths
 from engine.store import Store
 from runtime.kernel import calls, constants
@@ -224,6 +229,41 @@ class LoneHost:
         for made in self.engine.networks.list():
             if made.name not in ("bridge", "host", "none"):
                 self.engine.networks.remove(made.name)
+
+    def settled(self, what: str) -> None:
+        """The kernel takes the interfaces of the dead down in its own time."""
+        end = time.monotonic() + 20
+        while left := self.leftovers():
+            assert time.monotonic() < end, (what, left)
+            time.sleep(0.02)
+
+    def leftovers(self) -> list[str]:
+        """What the host has beyond what the rows and the living containers say."""
+        engine = self.engine
+        found = []
+        running = {container.id: container for container in engine.containers.list()}
+        held = engine.store.query("SELECT container_id, network, document FROM endpoints")
+        places = [(row[0], json.loads(row[2])) for row in held]
+        told = {(container.id, endpoint.network) for container in running.values() for endpoint in container.endpoints}
+        found += [f"address of {row[0][:12]} in {row[1]}" for row in held if (row[0], row[1]) not in told]
+        for field in ("address", "address6"):
+            given = [place[field] for _, place in places if place[field]]
+            found += [f"twice {address}" for address in given if given.count(address) > 1]
+        names = {line.split(":")[1].split("@")[0].strip() for line in shell("ip -o link").splitlines()}
+        wanted = {links.veth_name(container, network) for container, network in told}
+        found += [f"interface {name}" for name in names if name.startswith("veth") and name not in wanted]
+        known = {network.bridge for network in engine.networks.list()}
+        found += [f"bridge {name}" for name in names if re.match("br-|pydock[0-9]", name) and name not in known]
+        table = rules.table_name(str(self.root.root))
+        if not told and table_exists(table):
+            found.append("rules without containers")
+        if told and table_exists(table):
+            text = shell(f"nft list table inet {table}")
+            ports = {port["host_port"] for _, place in places for port in place["ports"]}
+            mapped = {int(number) for number in re.findall(r"(?:tcp|udp) \. (\d+) : ", text)}
+            found += [f"port {port}" for port in mapped - ports]
+            found += [f"rules of {name}" for name in set(re.findall(r'"(br-[0-9a-f]{12})"', text)) - known]
+        return found
 
     def _settle(self) -> None:
         calls.unshare(constants.CLONE_NEWNET)

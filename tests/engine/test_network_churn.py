@@ -1,0 +1,18 @@
+"""Containers connected and disconnected by four processes at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.churn import churn
+from tests.support.hosts import LoneHost
+
+pytestmark = pytest.mark.root
+
+
+def test_sixteen_containers_by_four_processes() -> None:
+    lone = LoneHost()
+    try:
+        lone.run(lambda: churn(lone, 16, 2))
+    finally:
+        lone.close()
