@@ -119,6 +119,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "context": {
         "create": ("contexts", "context create"),
+        "export": ("contexts", "context export"),
+        "import": ("contexts", "context import"),
         "inspect": ("contexts", "context inspect"),
         "list": ("contexts", "context ls"),
         "ls": ("contexts", "context ls"),

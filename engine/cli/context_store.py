@@ -84,6 +84,18 @@ def remove(name: str) -> None:
     _store(data)
 
 
+def keep_files(name: str, files: dict[str, bytes]) -> dict[str, str]:
+    """Keep a context's certificates, for their owner alone; file name -> where it lies."""
+    folder = f"{os.path.dirname(path())}/tls/{name}"
+    kept = {}
+    for file_name, content in files.items():
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        kept[file_name] = f"{folder}/{file_name}"
+        with open(os.open(kept[file_name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+    return kept
+
+
 def path() -> str:
     folder = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return f"{folder}/pydock/contexts.json"

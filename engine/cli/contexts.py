@@ -28,6 +28,7 @@ COLUMNS = (
 )
 HEADINGS = {**{field: title for title, field in COLUMNS}, "Current": "CURRENT"}
 HERE = "this machine"
+_IMPORT_LIMIT = 10 << 20
 
 
 def current_name(context: Context) -> tuple[str, str]:
@@ -137,6 +138,82 @@ def _inspect(context: Context, options: Parsed) -> int:
         print("\n".join(template.render(document) for document in documents))
     else:
         print(json.dumps(documents, indent=None if format else 4))
+    return 0
+
+
+def _export(context: Context, options: Parsed) -> int:
+    """A tar of meta.json and the certificates, as docker's client writes and reads it."""
+    import tarfile
+    from io import BytesIO
+
+    known = context_store.find(options.arguments[0])
+    place = options.arguments[1] if len(options.arguments) > 1 else f"{known.name}.dockercontext"
+    meta = {
+        "Name": known.name,
+        "Metadata": {"Description": known.description} if known.description else {},
+        "Endpoints": {"docker": {"Host": known.host, "SkipTLSVerify": not known.verify}},
+    }
+    files = {"meta.json": json.dumps(meta).encode()}
+    for name, path in (("ca", known.ca), ("cert", known.certificate), ("key", known.key)):
+        if path:
+            with open(path, "rb") as file:
+                files[f"tls/docker/{name}.pem"] = file.read()
+    archive = BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o600
+            tar.addfile(entry, BytesIO(content))
+    if place == "-":
+        sys.stdout.buffer.write(archive.getvalue())
+        return 0
+    with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(archive.getvalue())
+    sys.stderr.write(f'Written file "{place}"\n')
+    return 0
+
+
+def _import(context: Context, options: Parsed) -> int:
+    """What `context export` wrote, docker's or ours; its certificates are kept beside our list of contexts."""
+    import tarfile
+    from io import BytesIO
+
+    name, place = options.arguments
+    _check_name(name)
+    if any(known.name == name and known.source == "pydock" for known in context_store.every()):
+        raise Conflict(f'context "{name}" already exists', hint=f"pydock context rm {name} first.")
+    if place == "-":
+        data = sys.stdin.buffer.read(_IMPORT_LIMIT + 1)
+    else:
+        with open(place, "rb") as file:
+            data = file.read(_IMPORT_LIMIT + 1)
+    wanted = ("meta.json", "tls/docker/ca.pem", "tls/docker/cert.pem", "tls/docker/key.pem")
+    try:
+        with tarfile.open(fileobj=BytesIO(data[:_IMPORT_LIMIT])) as tar:
+            found = {entry.name: tar.extractfile(entry) for entry in tar if entry.isfile() and entry.name in wanted}
+            contents = {path: file.read() for path, file in found.items() if file is not None}
+        meta = json.loads(contents["meta.json"])
+        endpoint = meta["Endpoints"]["docker"]
+        host, skip = str(endpoint["Host"]), bool(endpoint.get("SkipTLSVerify"))
+    except (tarfile.TarError, KeyError, ValueError, TypeError) as error:
+        raise InvalidRequest(f"{place} is no exported context: {error}") from None
+    files = context_store.keep_files(
+        name, {path.rpartition("/")[2]: content for path, content in contents.items() if path != "meta.json"}
+    )
+    context_store.save(
+        EngineContext(
+            name=name,
+            host=host,
+            description=str((meta.get("Metadata") or {}).get("Description") or ""),
+            ca=files.get("ca.pem", ""),
+            certificate=files.get("cert.pem", ""),
+            key=files.get("key.pem", ""),
+            tls=bool(files),
+            verify=not skip,
+        )
+    )
+    print(name)
+    sys.stderr.write(f'Successfully imported context "{name}"\n')
     return 0
 
 
@@ -259,6 +336,22 @@ Examples:
         (flag("-f, --force", "Also remove the one in use"),),
         minimum=1,
         aliases=("context remove",),
+    ),
+    "context export": Command(
+        "context export",
+        "CONTEXT [FILE|-]",
+        "Export a context to a tar archive FILE or a tar stream on STDOUT",
+        _export,
+        minimum=1,
+        maximum=2,
+    ),
+    "context import": Command(
+        "context import",
+        "CONTEXT FILE|-",
+        "Import a context from a tar archive, of pydock or docker",
+        _import,
+        minimum=2,
+        maximum=2,
     ),
     "context inspect": Command(
         "context inspect",

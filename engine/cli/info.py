@@ -37,7 +37,7 @@ ROWS = (
     ("Total Memory", "MemTotal"),
     ("Name", "Name"),
     ("ID", "ID"),
-    ("Docker Root Dir", "DockerRootDir"),
+    ("Data Root", "DockerRootDir"),
     ("Run Root", "RunRoot"),
     ("Labels", "Labels"),
     ("Live Restore Enabled", "LiveRestoreEnabled"),

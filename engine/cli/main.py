@@ -143,7 +143,8 @@ def _global_options(words: list[str]) -> tuple[Before, list[str]]:
             from .errors import UsageError
             from .suggest import closest
 
-            meant = closest(name, (*_WITH_VALUE, "--debug", "--tls", "--tlsverify", "--version", "--help"))
+            known = (*_WITH_VALUE, "--debug", "--tls", "--tlsverify", "--version", "--help")
+            meant = closest(name, known) if name.startswith("--") else ""
             raise UsageError(f"unknown flag: {name}", suggestion=meant)
     return before, words
 

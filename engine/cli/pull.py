@@ -32,18 +32,21 @@ def _pull_all(context: Context, options: Parsed, repository: str) -> int:
 
 
 def _pull_one(engine: Engine, options: Parsed, reference: str) -> int:
+    from ..images.reference import parse
+
+    named = parse(reference)
     before = _present(engine, reference)
     image = pull_image(engine, reference, platform=options.text("platform"), quiet=options.flag("quiet"))
     if options.flag("quiet"):
-        print(reference)
+        print(named.full)
         return 0
     digest = next((entry.rpartition("@")[2] for entry in image.repo_digests), image.digest)
     print(f"Digest: {digest}")
     if before is not None and before.id == image.id:
-        print(f"Status: Image is up to date for {reference}")
+        print(f"Status: Image is up to date for {named.familiar}")
     else:
-        print(f"Status: Downloaded newer image for {reference}")
-    print(reference)
+        print(f"Status: Downloaded newer image for {named.familiar}")
+    print(named.full)
     return 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,30 @@ def test_a_person_without_rights_is_told_what_would_do(tmp_path: Path, monkeypat
     remote = Context(paths.root, paths.run_root).remote
     assert remote is not None
     assert remote.target.text == f"unix://{socket_path}"
+
+
+def test_a_context_travels_as_dockers_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("ca", "cert", "key"):
+        (tmp_path / f"{name}.pem").write_text(f"the {name}", encoding="utf-8")
+    files = ",".join(f"{name}={tmp_path}/{name}.pem" for name in ("ca", "cert", "key"))
+    assert main(["context", "create", "lab", "--docker", f"host=tcp://lab:2376,{files}"]) == 0
+    assert main(["context", "export", "lab", f"{tmp_path}/lab.tar"]) == 0
+    assert main(["context", "import", "copy", f"{tmp_path}/lab.tar"]) == 0
+    copy = context_store.find("copy")
+    assert (copy.host, copy.tls, copy.verify) == ("tcp://lab:2376", True, True)
+    assert Path(copy.key).read_text(encoding="utf-8") == "the key"
+    assert Path(copy.key).stat().st_mode & 0o777 == 0o600
+    (tmp_path / "no.tar").write_text("no archive", encoding="utf-8")
+    assert main(["context", "import", "other", f"{tmp_path}/no.tar"]) == 1
+    assert "is no exported context" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="needs the docker client")
+def test_dockers_client_reads_what_we_export(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["context", "create", "lab", "--docker", "host=tcp://lab:2375", "--description", "the lab"]) == 0
+    assert main(["context", "export", "lab", f"{home}/lab.tar"]) == 0
+    run = ["docker", "context"]
+    done = subprocess.run([*run, "import", "theirs", f"{home}/lab.tar"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert main(["context", "inspect", "theirs", "-f", "{{.Endpoints.docker.Host}} {{.Metadata.Description}}"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "tcp://lab:2375 the lab"
