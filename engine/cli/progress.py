@@ -32,9 +32,14 @@ WORDS = {
     "downloaded": "Download complete",
     "unpacking": "Extracting",
     "done": "Pull complete",
+    "preparing": "Preparing",
+    "pushing": "Pushing",
+    "pushed": "Pushed",
+    "mounted": "Mounted",
 }
+PUSH_WORDS = {**WORDS, "exists": "Layer already exists"}
 # without bars a line a step is enough; "Downloading" a hundred times is not news
-PLAIN_STEPS = ("waiting", "exists", "retrying", "downloaded", "done")
+PLAIN_STEPS = ("waiting", "exists", "retrying", "downloaded", "done", "preparing", "pushed", "mounted")
 
 
 def pull_image(
@@ -42,7 +47,7 @@ def pull_image(
 ) -> Image:
     """Pull with progress; ctrl-C ends the transfers first and then the command."""
     out = sys.stderr if to_stderr else sys.stdout
-    with _Interrupts() as interrupts:
+    with Interrupts() as interrupts:
         try:
             if quiet:
                 return engine.images.pull(reference, platform=platform, cancelled=interrupts.happened)
@@ -55,7 +60,7 @@ def pull_image(
             raise KeyboardInterrupt from None
 
 
-class _Interrupts:
+class Interrupts:
     """Turns the first ctrl-C into a wish to stop, which the transfers follow; the second one ends at once."""
 
     def __init__(self) -> None:
@@ -78,20 +83,21 @@ class _Interrupts:
         self._asked = True
 
 
-def display(out: TextIO) -> Display:
+def display(out: TextIO, *, pushing: bool = False) -> Display:
     """Bars when the stream is a terminal that can move its cursor, lines otherwise."""
     if out.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from .progress_bars import Bars
 
-        return Bars(out)
-    return Lines(out)
+        return Bars(out, PUSH_WORDS if pushing else WORDS)
+    return Lines(out, PUSH_WORDS if pushing else WORDS)
 
 
 class Lines:
     """One line a step of a layer."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, words: dict[str, str] = WORDS) -> None:
         self._out = out
+        self._words = words
         self._last: dict[str, str] = {}
 
     def __enter__(self) -> Callable[[PullProgress], None]:
@@ -106,6 +112,10 @@ class Lines:
                 self._out.write(f"{progress.message}\n")
         elif progress.status in PLAIN_STEPS and self._last.get(progress.layer) != progress.status:
             self._last[progress.layer] = progress.status
-            detail = f": {progress.message}" if progress.message else ""
-            self._out.write(f"{progress.layer}: {WORDS[progress.status]}{detail}\n")
+            word = self._words[progress.status]
+            if progress.status == "mounted":
+                detail = f" from {progress.message}"
+            else:
+                detail = f": {progress.message}" if progress.message else ""
+            self._out.write(f"{progress.layer}: {word}{detail}\n")
         self._out.flush()

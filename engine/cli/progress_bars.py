@@ -30,13 +30,19 @@ COLOURS = {
     "downloaded": "blue",
     "unpacking": "magenta",
     "done": "green",
+    "preparing": "dim",
+    "pushing": "cyan",
+    "pushed": "green",
+    "mounted": "green",
 }
+FINISHED = ("done", "exists", "pushed", "mounted")
 
 
 class Bars:
     """Draws until the block ends; the finished bars stay on the screen."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, words: dict[str, str] = WORDS) -> None:
+        self._words = words
         self._progress = Progress(
             TextColumn("{task.fields[layer]}"),
             TextColumn("[{task.fields[colour]}]{task.description:<18}"),
@@ -66,11 +72,11 @@ class Bars:
             task = self._progress.add_task("", total=None, layer=progress.layer, colour="dim")
             self._tasks[progress.layer] = task
         total = progress.total or None
-        current = total or progress.current if progress.status in ("done", "exists") else progress.current
+        current = total or progress.current if progress.status in FINISHED else progress.current
         self._progress.update(
             task,
-            description=WORDS[progress.status],
+            description=self._words[progress.status],
             colour=COLOURS[progress.status],
-            total=total or (1 if progress.status in ("done", "exists") else None),
-            completed=current or (1 if progress.status in ("done", "exists") else 0),
+            total=total or (1 if progress.status in FINISHED else None),
+            completed=current or (1 if progress.status in FINISHED else 0),
         )

@@ -168,7 +168,7 @@ def _archive(root_fd: int, parent_fd: int, base: bytes, path: str) -> Iterator[b
         return whole and name.removeprefix(b"./") in _KERNEL_ROOTS and status.st_dev != root.st_dev
 
     writer = TreeWriter(skip_below=skip_below)
-    name = b"." if base == b"." or whole else os.fsencode(posixpath.basename(_cleaned(path)))
+    name = b"." if whole or path.endswith("/.") else os.fsencode(posixpath.basename(_cleaned(path)))
     try:
         yield from writer.tree(parent_fd, base, name)
         yield header.END

@@ -109,7 +109,7 @@ class Authenticator:
 
     def login_hint(self) -> str:
         server = "" if self.domain == "docker.io" else f" {self.domain}"
-        return f"Log in with `docker login{server}`, or write the account into {config_path()}."
+        return f"Log in with `pydock login{server}`, or write the account into {config_path()}."
 
     def _known(self) -> Credentials:
         if self._credentials is None:

@@ -203,7 +203,7 @@ def test_a_login_is_asked_for_used_and_never_shown(
         registry.push(layout, "one", f"{address}/private:1", user="ann:secret")
         with pytest.raises(Unauthorized, match=f"no basic auth credentials for {address}") as refused:
             store.images.pull(f"{address}/private:1")
-        assert f"docker login {address}" in refused.value.hint
+        assert f"pydock login {address}" in refused.value.hint
         registry.docker_config(tmp_path / "docker", address, "ann", "wrong")
         with pytest.raises(Unauthorized) as refused:
             store.images.pull(f"{address}/private:1")
