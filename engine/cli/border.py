@@ -38,6 +38,8 @@ def guarded(function: Callable[[list[str]], int], words: list[str]) -> int:
         _forget_stdout()
         return BROKEN_PIPE
     except KeyboardInterrupt:
+        if sys.stderr is not None and sys.stderr.isatty():
+            _say("")  # the shell's prompt begins on a line of its own, not behind ^C
         return INTERRUPTED
     except EngineError as error:
         return complain(error)

@@ -24,19 +24,29 @@ def print_rows(
     drop: Sequence[str] = (),
     firm: Sequence[str] = (),
     whole: bool = False,
+    width: int | None = None,
 ) -> None:
     """Print rows (field -> text).
 
     columns: (heading, field) of the table without a format. headings: the heading of every field, for
     `--format "table …"`. quiet: the field to print alone, for `-q`. drop: headings that a narrow terminal can do
-    without, the least missed first. whole: nothing is cut to the terminal's width.
+    without, the least missed first. whole: nothing is cut to the terminal's width,
+    which is `width` where that is known already.
     """
     out = sys.stdout.write
     if quiet and not format:
         out("".join(f"{row[quiet]}\n" for row in rows))
     elif format in ("", "table"):
         cells = [[str(row[field]) for _, field in columns] for row in rows]
-        out(table([title for title, _ in columns], cells, width=0 if whole else terminal_width(), drop=drop, firm=firm))
+        out(
+            table(
+                [title for title, _ in columns],
+                cells,
+                width=0 if whole else terminal_width() if width is None else width,
+                drop=drop,
+                firm=firm,
+            )
+        )
     elif format == "json":
         out("".join(json.dumps(dict(row), separators=(",", ":")) + "\n" for row in rows))
     else:

@@ -34,6 +34,7 @@ COLUMNS = (
 )
 HEADINGS = {**{field: title for title, field in COLUMNS}, "Container": "CONTAINER"}
 DROP = ("CONTAINER ID", "MEM %", "BLOCK I/O", "PIDS", "NET I/O")  # by a narrow terminal, in this order
+FIRM = ("MEM USAGE / LIMIT",)
 INTERVAL_S = 1.0
 HOME, CLEAR_BELOW, CLEAR_LINE = "\x1b[H", "\x1b[J", "\x1b[K"
 
@@ -90,24 +91,25 @@ def _previous(engine: Engine, container_id: str, sample: Sample) -> Sample | Non
     return earlier[-1] if earlier else None
 
 
-def _print(rows: list[dict[str, str]], options: Parsed) -> None:
-    print_rows(rows, COLUMNS, HEADINGS, format=options.text("format"), drop=DROP, whole=options.flag("no-trunc"))
+def _print(rows: list[dict[str, str]], options: Parsed, width: int | None = None) -> None:
+    format, whole = options.text("format"), options.flag("no-trunc")
+    print_rows(rows, COLUMNS, HEADINGS, format=format, drop=DROP, firm=FIRM, whole=whole, width=width)
 
 
 def _redraw(rows: list[dict[str, str]], options: Parsed, first: bool) -> None:
     """Write over the last table without clearing the screen first, so that nothing flickers."""
     import io
 
+    try:
+        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        columns, lines = 80, 24
     out, sys.stdout = sys.stdout, io.StringIO()
     try:
-        _print(rows, options)
+        _print(rows, options, columns)
         text = sys.stdout.getvalue()
     finally:
         sys.stdout = out
-    try:
-        columns, lines = os.get_terminal_size(out.fileno())
-    except OSError:
-        columns, lines = 80, 24
     shown = [line[:columns] for line in text.splitlines()[: max(1, lines - 1)]]
     clear = "\x1b[2J" if first else ""
     out.write(clear + HOME + "".join(f"{line}{CLEAR_LINE}\n" for line in shown) + CLEAR_BELOW)
