@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from ..cli.errors import UsageError
-from ..cli.mounts import parse_volume
+from ..cli.mounts import RECURSIVE, parse_volume
 from ..models import Mount
 from .errors import ApiError
 
@@ -44,33 +44,62 @@ def _mount(entry: Fields) -> Mount:
     kind, target = entry.text("Type"), entry.text("Target")
     if not target:
         raise ApiError(400, "invalid mount config: field Target must not be empty")
-    source, read_only = entry.text("Source"), entry.flag("ReadOnly")
+    source = entry.text("Source")
+    if kind in ("bind", "image") and not source:
+        _refuse(kind, "field Source must not be empty")
     if kind == "bind":
-        if not source:
-            _refuse(kind, "field Source must not be empty")
-        options = entry.fields("BindOptions")
-        words = [options.text("Propagation")] if options.text("Propagation") else []
-        if options.flag("NonRecursive"):
-            words.append("bind")
-        if not options.flag("CreateMountpoint"):
-            words.append("must-exist")
-        return Mount(type="bind", source=source, target=target, read_only=read_only, options=tuple(words))
-    if kind == "volume":
-        options = entry.fields("VolumeOptions")
-        driver = options.fields("DriverConfig")
-        if options.text("Subpath") or driver.has("Options") or driver.text("Name") not in ("", "local"):
-            _refuse(kind, "subpaths, drivers and their options are not supported")
-        words = ["nocopy"] if options.flag("NoCopy") else []
-        return Mount(type="volume", source=source, target=target, read_only=read_only, options=tuple(words))
-    if kind == "tmpfs":
+        made = Mount(type="bind", target=target, source=source, options=_bind_words(entry.fields("BindOptions")))
+    elif kind == "volume":
+        made = _volume(entry.fields("VolumeOptions"), source, target)
+    elif kind == "tmpfs":
         if source:
             _refuse(kind, "field Source must not be specified")
-        options = entry.fields("TmpfsOptions")
-        words = [f"size={options.number('SizeBytes')}"] if options.number("SizeBytes") else []
-        if options.number("Mode"):
-            words.append(f"mode={options.number('Mode'):o}")
-        return Mount(type="tmpfs", target=target, read_only=read_only, options=tuple(words))
-    raise ApiError(400, f"mount type unknown: {kind!r}")
+        made = Mount(type="tmpfs", target=target, options=_tmpfs_words(entry.fields("TmpfsOptions")))
+    elif kind == "image":
+        made = Mount(type="image", target=target, source=source, subpath=entry.fields("ImageOptions").text("Subpath"))
+    else:
+        raise ApiError(400, f"mount type unknown: {kind!r}")
+    return made.replace(read_only=entry.flag("ReadOnly"))
+
+
+def _bind_words(options: Fields) -> tuple[str, ...]:
+    words = [options.text("Propagation")] if options.text("Propagation") else []
+    if options.flag("NonRecursive"):
+        words.append("bind")
+    if options.flag("ReadOnlyNonRecursive"):
+        words += RECURSIVE["writable"]
+    if options.flag("ReadOnlyForceRecursive"):
+        words += RECURSIVE["readonly"]
+    if not options.flag("CreateMountpoint"):
+        words.append("must-exist")
+    return tuple(words)
+
+
+def _volume(options: Fields, source: str, target: str) -> Mount:
+    driver = options.fields("DriverConfig")
+    if driver.text("Name") not in ("", "local"):
+        _refuse("volume", f"there is no volume driver {driver.text('Name')!r}, only local")
+    return Mount(
+        type="volume",
+        target=target,
+        source=source,
+        options=("nocopy",) if options.flag("NoCopy") else (),
+        subpath=options.text("Subpath"),
+        driver_options=driver.pairs("Options"),
+        labels=options.pairs("Labels"),
+    )
+
+
+def _tmpfs_words(options: Fields) -> tuple[str, ...]:
+    words = [f"size={options.number('SizeBytes')}"] if options.number("SizeBytes") else []
+    if options.number("Mode"):
+        words.append(f"mode={options.number('Mode'):o}")
+    pairs = options.value("Options")
+    for pair in pairs if isinstance(pairs, list) else ():
+        if not isinstance(pair, list) or not all(isinstance(part, str) for part in pair):
+            _refuse("tmpfs", "field Options has to be a list of lists of strings")
+        words.append("=".join(pair))
+    return tuple(words)
 
 
 def _refuse(kind: str, why: str) -> NoReturn:

@@ -16,6 +16,7 @@ from ..errors import (
     Unauthorized,
     VolumeNotFound,
 )
+from .words import in_dockers_words
 
 # the first that fits decides
 _STATUS: tuple[tuple[type[EngineError], int], ...] = (
@@ -49,7 +50,7 @@ def answer_to(error: Exception) -> tuple[int, str]:
         return 404, f"get {error.message.rpartition(': ')[2]}: no such volume"
     if isinstance(error, EngineError):
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-        return status, worded(error.message)
+        return status, in_dockers_words(worded(error.message))
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return 500, f"{where}{error.strerror.lower()}"

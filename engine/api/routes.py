@@ -99,6 +99,7 @@ ROUTES = [
     Route("GET", "/plugins", absent.empty([])),
     Route("GET", "/plugins/{name:path}/json", absent.plugin),
     Route("*", "/plugins/{name:path}", absent.not_implemented("a plugin")),
+    Route("POST", "/swarm/leave", absent.leave_swarm),
     *(
         Route("*", path, absent.swarm)
         for kind in ("swarm", "services", "tasks", "nodes", "secrets", "configs")

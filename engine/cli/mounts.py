@@ -30,7 +30,7 @@ _MOUNT_KEYS = {
     "idmap": "bind volume",
 }
 _PROPAGATION = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
-_RECURSIVE = {"enabled": (), "disabled": ("bind",), "writable": ("ro-non-recursive",), "readonly": ("rro",)}
+RECURSIVE = {"enabled": (), "disabled": ("bind",), "writable": ("ro-non-recursive",), "readonly": ("rro",)}
 
 
 def parse_volume(text: str) -> Mount:
@@ -140,11 +140,11 @@ def _bind_options(text: str, values: dict[str, str], source: str) -> tuple[str, 
     if _truth(text, values, "bind-nonrecursive"):
         options.append("bind")
     recursive = values.get("bind-recursive", "enabled")
-    if recursive not in _RECURSIVE:
-        _refuse(text, "--mount", f"bind-recursive is none of {', '.join(_RECURSIVE)}")
+    if recursive not in RECURSIVE:
+        _refuse(text, "--mount", f"bind-recursive is none of {', '.join(RECURSIVE)}")
     if recursive in ("writable", "readonly") and not _truth(text, values, "readonly", "ro"):
         _refuse(text, "--mount", f"bind-recursive={recursive} makes sense with readonly only")
-    options += _RECURSIVE[recursive]
+    options += RECURSIVE[recursive]
     if values.get("relabel"):
         options.append("Z" if values["relabel"] == "private" else "z")
     # unlike -v, --mount never makes the source: a typing mistake would give an empty folder

@@ -164,7 +164,7 @@ def _matches_one(engine: Engine, container: Container, key: str, value: str) -> 
         return _has_port(container, value, key == "expose")
     if key == "ancestor":
         return _made_of(engine, container, value)
-    return key == "health" and value == "none"
+    return key == "health" and value == (container.health or "none")
 
 
 def _name_matches(name: str, pattern: str) -> bool:

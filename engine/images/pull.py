@@ -109,7 +109,7 @@ class Pull:
         self._content.sweep()
         self._layers.sweep()
         name = self._reference
-        self._tell(f"{name.tag or name.digest}: Pulling from {name.path if name.domain == 'docker.io' else name.name}")
+        self._tell(f"{name.tag or name.digest}: Pulling from {name.path}")
         repo_digest, digest, manifest = self._resolve()
         where = f"image {name.familiar}"
         config_data = self._config_data(manifest.config)

@@ -101,6 +101,7 @@ GOOD: tuple[Good, ...] = (
     Good("GET /containers/{live}/checkpoints", 501, "Error"),
     Good("POST /plugins/x/enable", 501, "Error"),
     Good("PUT /volumes/{volume}", 503, "Error"),
+    Good("POST /swarm/leave", 503, "Error"),
     *(Good(f"GET /{kind}", 503, "Error") for kind in ("swarm", "services", "tasks", "nodes", "secrets", "configs")),
     *(Good(f"POST /{kind}/x", 503, "Error") for kind in ("swarm", "services", "tasks", "nodes", "secrets", "configs")),
 )

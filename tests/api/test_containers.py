@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.api.client import Api, connect, frames, joined, read_head
+from tests.support.engine import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -64,7 +66,7 @@ def test_create_carries_over_what_docker_can_ask(api: Api) -> None:
     [
         ({"Image": "absent:1"}, {}, 404, "No such image: absent:1"),
         ({"Image": ""}, {}, 400, "no image specified"),
-        ({}, {"Memory": 1}, 400, "minimum memory limit"),
+        ({}, {"Memory": 1}, 400, "Minimum memory limit"),
         ({}, {"Memory": "64m"}, 400, "HostConfig.Memory"),
         ({}, {"Binds": ["nonsense:relative"]}, 400, "invalid volume specification"),
         ({}, {"Mounts": [{"Type": "cloud", "Target": "/x"}]}, 400, "mount type unknown"),
@@ -274,3 +276,62 @@ def test_what_is_not_built_says_so(api: Api, method: str, path: str) -> None:
     reply = api(method, path)
     assert reply.status == 501
     assert reply.message.endswith("is not implemented")
+
+
+def test_what_was_asked_for_is_told_back(api: Api) -> None:
+    """Programs make a container anew from what `inspect` tells of it."""
+    host = {
+        "Binds": ["data7:/data:ro", "/usr:/mnt"],
+        "Mounts": [
+            {"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 1 << 20, "Mode": 0o700}},
+            {"Type": "volume", "Source": "data8", "Target": "/other", "VolumeOptions": {"NoCopy": True}},
+        ],
+        "Tmpfs": {"/tt": "size=1m"},
+        "Memory": 64 << 20,
+        "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2},
+        "CapAdd": ["NET_ADMIN"],
+        "ExtraHosts": ["far:192.0.2.1"],
+        "Annotations": {"a": "b"},
+        "BlkioWeight": 0,
+        "ConsoleSize": [10, 20],
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}},
+        "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
+        "Ulimits": [{"Name": "nofile", "Soft": 10, "Hard": 20}],
+        "DeviceCgroupRules": ["c 1:3 r"],
+    }
+    config: dict[str, Any] = {
+        "Healthcheck": {"Test": ["CMD", "true"], "Interval": 5_000_000_000},
+        "AttachStdout": True,
+        "Volumes": {"/anonymous": {}},
+        "StopSignal": "SIGUSR1",
+        "StopTimeout": 7,
+        "Env": ["B=2", "A=1"],
+    }
+    identifier = api.create("true", host=host, **config)
+    told = api("GET", f"/containers/{identifier}/json").json
+    assert {key: told["HostConfig"][key] for key in host} == host
+    assert {key: told["Config"][key] for key in config if key != "Env"} == {
+        key: value for key, value in config.items() if key != "Env"
+    }
+    assert told["Config"]["Env"][:2] == ["B=2", "A=1"]
+    body = {**told["Config"], "HostConfig": told["HostConfig"]}
+    again = api("POST", "/containers/create", body)
+    assert again.status == 201
+    second = api("GET", f"/containers/{again.json['Id']}/json").json
+    assert second["HostConfig"] == told["HostConfig"]
+    api("DELETE", f"/containers/{identifier}?v=1")
+    api("DELETE", f"/containers/{again.json['Id']}?v=1")
+    for name in ("data7", "data8"):
+        api("DELETE", f"/volumes/{name}")
+
+
+def test_containers_by_health(api: Api) -> None:
+    identifier = api.run("sleep", "100", Healthcheck={"Test": ["CMD", "true"], "Interval": 1_000_000_000})
+    other = api.run("sleep", "100")
+
+    def ids(state: str) -> list[str]:
+        return [line["Id"] for line in api("GET", f"/containers/json?{filtered(health=[state])}").json]
+
+    wait_until("it is healthy", lambda: ids("healthy") == [identifier])
+    assert ids("none") == [other]
+    assert ids("unhealthy") == []

@@ -141,7 +141,7 @@ def test_events_info_version_and_disk_usage(api: Api) -> None:
         *("events", "--since", "1m", "--until", f"{time.time():.9f}", "--filter", "container=seen"),
         *("--format", "{{.Action}} {{.Actor.Attributes.exitCode}}"),
     ).splitlines()
-    assert [line.split()[0] for line in told] == ["create", "start", "die"]
+    assert [line.split()[0] for line in told] == ["create", "attach", "start", "die"]
     assert told[-1] == "die 6"
     assert api.docker_ok("version", "-f", "{{.Server.APIVersion}}") == "1.47"
     assert api.docker_ok("info", "-f", "{{.Containers}} {{.Driver}}") == "1 overlay"

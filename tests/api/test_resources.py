@@ -92,7 +92,7 @@ def test_a_pull_tells_its_progress(api: Api, tmp_path: Path) -> None:
         lines = [
             json.loads(line) for line in api("POST", f"/images/create?fromImage={reference}&tag=1").body.splitlines()
         ]
-        assert lines[0] == {"status": f"Pulling from {reference}", "id": "1"}
+        assert lines[0] == {"status": f"Pulling from {reference.partition('/')[2]}", "id": "1"}
         assert lines[-2]["status"].startswith("Digest: sha256:")
         assert lines[-1]["status"].startswith("Status: ")
         digest = lines[-2]["status"].removeprefix("Digest: ")

@@ -41,6 +41,7 @@ CASES: dict[str, tuple[Step, ...]] = {
     ),
     "run-limits": (
         Step("run --rm -m 32m box:1 cat /sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Step("run --rm -m 32m box:1 cat /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"),
         Step("run --rm -m 32m --memory-swap 64m box:1 cat /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"),
         Step("run --rm --memory-reservation 16m box:1 cat /sys/fs/cgroup/memory/memory.soft_limit_in_bytes"),
         Step("run --rm --cpus 0.5 box:1 cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
@@ -190,7 +191,7 @@ CASES: dict[str, tuple[Step, ...]] = {
         Step("logs absent"),
     ),
     "attach": (
-        Step('run -d -i --name cat box:1 sh -c "read line; echo got $line; exit 8"'),
+        Step('run -d -i --name cat box:1 sh -c "read line; echo got $line; sleep 0.5; exit 8"'),
         Step("attach cat", input="word\n"),
         Step("attach cat"),
         Step("run -dit --name shell box:1 sh"),
@@ -222,7 +223,7 @@ CASES: dict[str, tuple[Step, ...]] = {
         ),
         Step("exec disk ls /ready", until="ready"),
         Step("diff disk", sort=True),
-        Step("cp disk:/root/hi -", numbers=True),
+        Step("cp -q disk:/root/hi {dir}/hi"),
         Step("cp -q disk:/root {dir}/root"),
         Step("cp -q {dir}/file disk:/root/in"),
         Step("exec disk cat /root/in"),

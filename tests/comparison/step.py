@@ -22,7 +22,12 @@ _RULES: tuple[tuple[str, str], ...] = (
     (rf"\b{_ADDRESS}/\d+\b", "<subnet>"),
     (rf"\b{_ADDRESS}\b", "<address>"),
     (r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
+    (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
+    (r"(?<=/proc/)\d+(?=/ns/)", "<pid>"),
+    (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d\b", "<time>"),
 )
+_SETS = ("ExposedPorts", "Volumes")
+"""Docker writes a set as an object of empty objects."""
 _SIZE = r"\b\d+(?:\.\d+)?\s?(?:[kMG]?i?B|bytes)\b"
 
 
@@ -106,7 +111,7 @@ def differences(ours: Outcome, theirs: Outcome) -> list[str]:
 
 
 def flattened(data: object, step: Step, private: dict[str, str], path: str = "") -> list[tuple[str, str]]:
-    """Path and text of every value; an empty list or object is a value too, and null is the same as absent."""
+    """Path and text of every value; null, an empty list and an empty object are the same as absent."""
     if isinstance(data, dict) and data:
         found = []
         for key, value in data.items():
@@ -118,8 +123,10 @@ def flattened(data: object, step: Step, private: dict[str, str], path: str = "")
         for place, value in enumerate(data):
             found += flattened(value, step, private, f"{path}[{place}]")
         return found
-    if data is None:
+    if data is None or (data in ([], {}) and not path.rpartition(".")[0].endswith(_SETS)):
         return []
+    if path.endswith(".Pid"):
+        data = "<pid>"
     return [(path, comparable(data if isinstance(data, str) else json.dumps(data), step, private))]
 
 

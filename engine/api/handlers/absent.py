@@ -41,6 +41,10 @@ async def swarm(call: Call) -> Answer:
     raise ApiError(503, NOT_A_MANAGER)
 
 
+async def leave_swarm(call: Call) -> Answer:
+    raise ApiError(503, "This node is not part of a swarm")
+
+
 async def plugin(call: Call) -> Answer:
     raise ApiError(404, f'plugin "{call.words["name"]}" not found')
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...cli.detach_keys import parse_detach_keys
+from ...containers import rows
 from ...errors import WrongState
 from ..bridge import Bridge, framed
 from ..errors import ApiError
@@ -63,6 +64,9 @@ async def _attach(
         if session:
             session.close()
         raise
+    await call.threads.call(
+        call.engine.events.announce, "container", "attach", container.id, rows.attributes(container)
+    )
     bridge = Bridge(
         tunnel,
         tty=container.tty,

@@ -10,6 +10,7 @@ from ...cli.filters import matches_labels
 from ...cli.units import parse_time
 from ...disk import tree_size
 from ...errors import EngineError, ImageNotFound
+from .. import asked
 from ..call import NO_CONTENT, Answer, Call, json_answer
 from ..create_limits import read_resources, read_restart
 from ..create_request import read_create
@@ -28,9 +29,11 @@ _FILTERS = (*ps.FILTERS, "is-task")
 
 async def create(call: Call) -> Answer:
     """201 with the id; 404 when the image is not here, which makes clients pull it."""
-    made = read_create(call.json(), name=call.text("name"), platform=call.text("platform"))
+    body = call.json()
+    made = read_create(body, name=call.text("name"), platform=call.text("platform"))
     made.request = await call.threads.call(_with_inherited, call.engine, made.request)
     container = await call.threads.call_long(call.engine.containers.create, made.request)
+    await call.threads.call(asked.keep, call.engine.paths, container.id, body)
     if made.size:
         call.service.held.sizes[container.id] = made.size
     warnings = [*made.warnings, *call.engine.containers.warnings(made.request)]
@@ -63,7 +66,10 @@ async def rename(call: Call) -> Answer:
     name = call.text("name").removeprefix("/")
     if not name:
         raise ApiError(400, "Neither old nor new names may be empty")
-    await call.threads.call(call.engine.containers.rename, call.words["id"], name)
+    container = await call.threads.call(call.engine.containers.get, call.words["id"])
+    if container.name == name:
+        raise ApiError(400, "Renaming a container with the same name as its current name")
+    await call.threads.call(call.engine.containers.rename, container.id, name)
     return NO_CONTENT
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...bundle.validate import signal_number
 from ...cli import top as columns
+from ...cli.border import worded
 from ...containers.rows import LIVE_STATES
-from ...errors import Conflict
+from ...errors import Conflict, ContainerNotFound
 from ..call import JSON, NO_CONTENT, NOT_MODIFIED, Answer, Call, json_answer
 from ..errors import ApiError
 
@@ -53,7 +54,10 @@ async def restart(call: Call) -> Answer:
 
 async def kill(call: Call) -> Answer:
     number = signal_number(call.text("signal") or "SIGKILL")
-    container = await call.threads.call(call.engine.containers.get, call.words["id"])
+    try:
+        container = await call.threads.call(call.engine.containers.get, call.words["id"])
+    except ContainerNotFound as error:
+        raise ApiError(404, f"cannot kill container: {call.words['id']}: {worded(error.message)}") from None
     if container.state not in LIVE_STATES:
         raise Conflict(f"cannot kill container: {call.words['id']}: Container {container.id} is not running")
     await call.threads.call_long(call.engine.containers.kill, container.id, number)

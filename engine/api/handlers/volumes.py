@@ -31,11 +31,16 @@ async def create(call: Call) -> Answer:
     fields = Fields(call.json(), "VolumeConfig")
     if fields.text("Driver") not in ("", "local"):
         raise ApiError(
-            404, f'error looking up volume plugin {fields.text("Driver")}: plugin "{fields.text("Driver")}" not found'
+            404,
+            f"create {fields.text('Name')}: error looking up volume plugin {fields.text('Driver')}: "
+            f'plugin "{fields.text("Driver")}" not found',
         )
-    if fields.has("DriverOpts"):
-        raise ApiError(400, "options of the local volume driver are not supported")
-    volume = await call.threads.call(call.engine.volumes.create, fields.text("Name"), fields.pairs("Labels"))
+    volume = await call.threads.call(
+        call.engine.volumes.create,
+        fields.text("Name"),
+        fields.pairs("Labels"),
+        options=fields.pairs("DriverOpts"),
+    )
     return json_answer(await call.threads.call(call.engine.volumes.inspect, volume.name), 201)
 
 

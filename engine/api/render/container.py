@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...bundle.security import masked_paths, readonly_paths
 from ...cli.status_text import status_text
+from ...containers.rows import LIVE_STATES
+from ...errors import EngineError
 from ...models import Endpoint
 from ...networks.networks import endpoint_id
+from .. import asked
 
 if TYPE_CHECKING:
     from ...engine import Engine
+    from ...images.config import ImageConfig
     from ...models import Container, CreateRequest, Mount, NetworkAttachment
     from ...paths import Paths
 
@@ -23,6 +27,14 @@ _ABSENT: dict[str, Any] = {
     **dict.fromkeys(("DeviceRequests", "VolumesFrom", "Links")),
     "ConsoleSize": [0, 0],
     "CgroupnsMode": "private",
+}
+
+
+_ABSENT_NETWORK: dict[str, Any] = {
+    **dict.fromkeys(("LinkLocalIPv6Address", "IPv6Gateway"), ""),
+    "HairpinMode": False,
+    "LinkLocalIPv6PrefixLen": 0,
+    **dict.fromkeys(("SecondaryIPAddresses", "SecondaryIPv6Addresses")),
 }
 
 
@@ -62,19 +74,54 @@ def document(
         data.pop(ours, None)
     data["ExecIDs"] = exec_ids or None
     data["Config"] |= {"StdinOnce": request.open_stdin and request.stdin_once, "OnBuild": None}
+    config, host = asked.kept(engine.paths, container.id)
+    data["Config"] |= {**config, **_config_as_asked(request, _image_config(engine, container))}
+    if not container.exposed_ports:
+        data["Config"].pop("ExposedPorts")
     anonymous: dict[str, dict[str, str]] = {
         mount.target: {} for mount in request.mounts if mount.type == "volume" and not mount.source
     }
     data["Config"]["Volumes"] = {**(data["Config"]["Volumes"] or {}), **anonymous} or None
-    data["Mounts"] = [_mount(mount, engine.paths) for mount in container.mounts]
+    wanted_tmpfs = {mount["Target"] for mount in host.get("Mounts") or () if mount.get("Type") == "tmpfs"}
+    tmpfs = data["HostConfig"]["Tmpfs"]
+    data["HostConfig"]["Tmpfs"] = {target: words for target, words in tmpfs.items() if target not in wanted_tmpfs}
+    data["Mounts"] = [
+        _mount(mount, engine.paths)
+        for mount in container.mounts
+        if mount.type != "tmpfs" or mount.target in wanted_tmpfs
+    ]
+    if container.state not in LIVE_STATES:
+        data["NetworkSettings"]["Ports"] = {}
     data["NetworkSettings"]["Networks"] = _networks(container, request, version)
     data["NetworkSettings"] |= {"SandboxID": _sandbox(container), "EndpointID": _first_endpoint(container)}
-    data["NetworkSettings"].setdefault("IPv6Gateway", "")
-    data["HostConfig"] = {**_ABSENT, **data["HostConfig"], **_mount_requests(request)}
+    data["NetworkSettings"] = {**_ABSENT_NETWORK, **data["NetworkSettings"]}
+    data["HostConfig"] = {**_ABSENT, **data["HostConfig"], **_mount_requests(request), **host}
     data["HostConfig"] |= {"MaskedPaths": masked_paths(request), "ReadonlyPaths": readonly_paths(request)}
+    for name in ("Init", "Sysctls", "Tmpfs"):
+        if not data["HostConfig"].get(name):
+            data["HostConfig"].pop(name, None)
     if sizes:
         data |= {"SizeRw": sizes[0], "SizeRootFs": sizes[1]}
     return data
+
+
+def _image_config(engine: Engine, container: Container) -> ImageConfig | None:
+    try:
+        return engine.images.config(container.image_id)
+    except EngineError:  # removed by force
+        return None
+
+
+def _config_as_asked(request: CreateRequest, image: ImageConfig | None) -> dict[str, Any]:
+    """Without what the engine puts in by itself: the environment as asked for over the image's."""
+    named = {entry.partition("=")[0] for entry in request.env}
+    inherited = [entry for entry in (image.env if image else ()) if entry.partition("=")[0] not in named]
+    data: dict[str, Any] = {
+        "Env": [entry for entry in request.env if "=" in entry] + inherited or None,
+        "WorkingDir": request.working_dir or (image.working_dir if image else ""),
+    }
+    signal = request.stop_signal or (image.stop_signal if image else "")
+    return {**data, "StopSignal": signal or "SIGTERM"}
 
 
 def _mount_requests(request: CreateRequest) -> dict[str, Any]:
@@ -176,8 +223,15 @@ def _mount(mount: Mount, paths: Paths) -> dict[str, Any]:
     propagation = next((word for word in mount.options if word.removeprefix("r") in ("shared", "slave", "private")), "")
     line |= {
         "Destination": mount.target,
-        "Mode": ",".join(word for word in mount.options if word != "must-exist"),
+        "Mode": _mode(mount),
         "RW": not mount.read_only,
         "Propagation": propagation or ("rprivate" if mount.type == "bind" else ""),
     }
     return line
+
+
+def _mode(mount: Mount) -> str:
+    """Its options as they were written; a volume without any has Docker's label for sharing."""
+    words = [word for word in mount.options if word != "must-exist"]
+    words = ["ro", *words] if mount.read_only and mount.type != "tmpfs" else words
+    return ",".join(words) or ("z" if mount.type == "volume" else "")

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
 
 NONE = "<none>"
 ZERO_TIME = "0001-01-01T00:00:00Z"
+#: Docker's document of an image has the fields of a container's; clients before 1.50 read them.
+_EMPTY_CONFIG: dict[str, Any] = {
+    **dict.fromkeys(("Hostname", "Domainname", "User", "Image", "WorkingDir"), ""),
+    **dict.fromkeys(("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"), False),
+    **dict.fromkeys(("Env", "Cmd", "Volumes", "Entrypoint", "OnBuild", "Labels")),
+}
 
 
 def summary(image: Image, *, containers: int, shared_size: int, version: tuple[int, int]) -> dict[str, Any]:
@@ -39,6 +45,7 @@ def document(data: dict[str, Any], version: tuple[int, int]) -> dict[str, Any]:
         data |= {"Container": "", "ContainerConfig": None}
     if version >= (1, 44):
         data.pop("VirtualSize", None)
+    data["Config"] = {**_EMPTY_CONFIG, **(data.get("Config") or {})}
     data.pop("Descriptor", None)  # of 1.48
     # clients read these as times; an empty string is none to them
     data["Created"] = data["Created"] or ZERO_TIME
