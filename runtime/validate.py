@@ -125,10 +125,10 @@ def _check_linux(config: dict[str, Any]) -> None:
                 raise InvalidConfig("needs a uts namespace in linux.namespaces", path=name)
     if linux.get("timeOffsets") and "time" not in namespaces:
         raise InvalidConfig("needs a time namespace in linux.namespaces", path="linux.timeOffsets")
-    if "mount" not in namespaces:
+    if namespaces.get("mount") != "":
         for name in ("maskedPaths", "readonlyPaths"):
             if linux.get(name):
-                raise InvalidConfig("needs a mount namespace in linux.namespaces", path=f"linux.{name}")
+                raise InvalidConfig("needs a new mount namespace in linux.namespaces", path=f"linux.{name}")
     for name in ("maskedPaths", "readonlyPaths"):
         for index, path in enumerate(linux.get(name) or []):
             if not path.startswith("/"):

@@ -91,7 +91,8 @@ def join(
         if terminal and console_socket:
             console_socket_fd = sockets.connect_stream(console_socket)
         flags = namespaces.differing(init_pid)
-        if not flags & k.CLONE_NEWNS:
+        if namespace_paths(data.get("config") or {}).get("mount") != "":
+            # Its root is not that of the mount namespace.
             root_fd = os.open(f"/proc/{init_pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         joining = Joining(
             program,

@@ -61,13 +61,16 @@ class InitPlan:
         self.console_size = (process or {}).get("consoleSize")
         wanted = namespace_paths(config)
         self.in_user_namespace = "user" in wanted
-        self.in_mount_namespace = "mount" in wanted
+        # One that is joined is somebody else's: its mounts are not changed, and its root is not moved.
+        self.in_mount_namespace = wanted.get("mount") == ""
         self.mounts = plan.plan_mounts(config, bundle)
         self.planned = self.mounts
         self.cgroup_mounts: list[tuple[str, str]] = []
         self.devices = plan_devices(config) if wants_devices(config) else []
         if not self.in_mount_namespace and (self.mounts or items(config, "linux", "devices")):
-            raise InvalidConfig("mounts and devices need a mount namespace", path="linux.namespaces")
+            raise InvalidConfig(
+                "mounts and devices need a mount namespace of the container's own", path="linux.namespaces"
+            )
         profile = section(linux, "seccomp")
         self.program: Program | None = None
         if process is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,29 @@ def test_a_namespace_is_joined_by_path(bundle: Bundle, holder: int, kind: str) -
     bundle.without_namespace(kind)
     bundle.linux["namespaces"].append({"type": kind, "path": path})
     assert bundle.sh(f"readlink /proc/self/ns/{FILES[kind]}").strip() == os.readlink(path)
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_joined_mount_namespace_is_left_as_it_is(bundle: Bundle) -> None:
+    """Whoever is in it must not find mounts of ours there, and even less another root."""
+    with subprocess.Popen(["unshare", "--mount", "sleep", "1000"]) as process:
+        try:
+            own = os.readlink("/proc/self/ns/mnt")
+            deadline = time.monotonic() + 20
+            while os.readlink(f"/proc/{process.pid}/ns/mnt") == own:
+                assert time.monotonic() < deadline
+            before = Path(f"/proc/{process.pid}/mountinfo").read_text()
+            bundle.without_namespace("mount")
+            bundle.linux["namespaces"].append({"type": "mount", "path": f"/proc/{process.pid}/ns/mnt"})
+            assert "linux.namespaces" in bundle.run("true").err
+            bundle.config["mounts"] = []
+            assert bundle.sh("[ -e /bin/busybox ] && [ ! -e /usr ] && echo inside") == "inside\n"
+            bundle.clean()
+            bundle.start_running()
+            assert bundle.exec(bundle.id, "sh", "-c", "[ ! -e /usr ] && echo inside").out == "inside\n"
+            assert Path(f"/proc/{process.pid}/mountinfo").read_text() == before
+        finally:
+            process.kill()
 
 
 def test_hostname_and_domainname(bundle: Bundle) -> None:
