@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def runtime_program() -> Iterator[Path]:
-    """`pydock-runc` of this checkout as one executable file."""
+    """`pydock-runc` as it is installed beside the interpreter, else this checkout's as one executable file."""
+    installed = Path(sys.executable).parent / "pydock-runc"
+    if installed.exists():
+        yield installed
+        return
     with tempfile.TemporaryDirectory(prefix="pydock-runc-") as directory:
         path = Path(directory) / "pydock-runc"
         path.write_text(
