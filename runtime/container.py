@@ -163,7 +163,8 @@ class Container:
             return PAUSED
         if not self._data.get("ready"):
             return CREATING
-        return CREATED if os.path.exists(f"{self._directory.path}/{FIFO_NAME}") else RUNNING
+        waiting = os.path.exists(f"{self._directory.path}/{FIFO_NAME}") and not self._has_executed()
+        return CREATED if waiting else RUNNING
 
     def state(self) -> dict[str, Any]:
         """The state as the runtime-spec defines it (runtime.md, "State")."""
@@ -273,15 +274,24 @@ class Container:
                 from . import resctrl
 
                 resctrl.kept_group(self._data["resctrl"]).remove()
+            finish_deletion(os.path.dirname(self._directory.path), self.id)
+            self._directory.retire()
+        except BaseException:
+            self._directory.unlock()
+            raise
+        self._end_deletion()
+
+    def _end_deletion(self) -> None:
+        """After the id has been given back: poststop hooks, then nothing is known any more."""
+        try:
+            for index, hook in enumerate((self.config.get("hooks") or {}).get("poststop") or []):
+                try:
+                    hook_runner.run_hooks("poststop", [hook], self._state_json(STOPPED))
+                except HookFailed as error:
+                    self.warnings.append(f"hooks.poststop[{index}]: {error.message}")
             self._directory.remove()
         finally:
-            self._directory.unlock()
-        self._directory.close()
-        for index, hook in enumerate((self.config.get("hooks") or {}).get("poststop") or []):
-            try:
-                hook_runner.run_hooks("poststop", [hook], self._state_json(STOPPED))
-            except HookFailed as error:
-                self.warnings.append(f"hooks.poststop[{index}]: {error.message}")
+            self._directory.close()
 
     def exec(
         self,
@@ -327,6 +337,15 @@ class Container:
 
     def _alive(self) -> bool:
         return bool(self.pid) and start_time(self.pid) == self._data.get("start_time")
+
+    def _has_executed(self) -> bool:
+        """Whether init runs another program than it was made with: a `start` was killed before it could say so."""
+        try:
+            status = os.stat(f"/proc/{self.pid}/exe")
+        except OSError:
+            return False
+        identity = [status.st_dev, status.st_ino]
+        return bool(identity != self._data.get("interpreter", identity))
 
     def _signal(self, signal: int) -> None:
         """By pidfd, after the start time has shown that the pid is still that of init."""
@@ -376,6 +395,16 @@ class Container:
 
     def _state_json(self, status: Status) -> bytes:
         return jsontext.dumps(oci_state(self._data, self.id, status, self.pid)).encode()
+
+
+def finish_deletion(state_root: str, container_id: str) -> list[str]:
+    """Do what is left of a deletion that was killed after it had given the id back; its warnings."""
+    directory = StateDirectory.retired(state_root, container_id)
+    if directory is None:
+        return []
+    container = Container(directory, directory.read())
+    container._end_deletion()
+    return container.warnings
 
 
 def namespaces_of(config: dict[str, Any]) -> set[str]:

@@ -1,7 +1,9 @@
 """What the runtime keeps of a container between commands: one directory with state.json, by id.
 
 The directory's creation is what makes an id taken: two creates race to one mkdir. state.json is replaced by rename,
-so that a reader finds the old or the new one. All of it is on a tmpfs by convention and gone after a reboot.
+so that a reader finds the old or the new one. A deletion renames the directory first, to `@deleted.ID`: the id is free,
+and what is still to be done, the poststop hooks, is known until it has been done. No container's name has an @. All of
+it is on a tmpfs by convention and gone after a reboot.
 """
 
 from __future__ import annotations
@@ -98,6 +100,28 @@ class StateDirectory:
     def unlock(self) -> None:
         fcntl.flock(self.fd, fcntl.LOCK_UN)
 
+    def retire(self) -> None:
+        """Give the id back, and keep what is known until `remove`. ContainerNotFound when another has done so."""
+        retired = _retired_path(self.path)
+        try:
+            os.rename(self.path, retired)
+        except FileNotFoundError:
+            raise ContainerNotFound(f'container "{self.container_id}" does not exist') from None
+        self.path = retired
+
+    @staticmethod
+    def retired(root: str, container_id: str) -> StateDirectory | None:
+        """What a deletion that was cut off has left, locked; None when there is nothing, or somebody is at it."""
+        directory = StateDirectory(root, container_id)
+        directory.path = _retired_path(directory.path)
+        try:
+            directory._open()
+            directory.lock(wait=False)
+        except (FileNotFoundError, WrongStatus):
+            directory.close()
+            return None
+        return directory
+
     def remove(self) -> None:
         """Delete the directory and what is in it; silent when it is gone."""
         try:
@@ -116,6 +140,11 @@ class StateDirectory:
 def is_id(text: str) -> bool:
     """Whether a container may be called so: a plain file name of letters, digits and `_ + - .`"""
     return 0 < len(text) <= _ID_LIMIT and _ID_CHARACTERS.issuperset(text) and text not in (".", "..")
+
+
+def _retired_path(path: str) -> str:
+    root, _slash, name = path.rpartition("/")
+    return f"{root}/@deleted.{name}"
 
 
 def check_id(container_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..container import Container
+from ..container import Container, finish_deletion
 from ..errors import ContainerNotFound
 from .options import SWITCH, Options
 
@@ -20,9 +20,11 @@ def run(options: Options, context: Context) -> int:
     try:
         container = Container.load(context.root, options.one_argument())
     except ContainerNotFound:
-        if force:
-            return 0
-        raise
+        if not force:
+            raise
+        for warning in finish_deletion(context.root, options.arguments[0]):
+            context.reporter.warning(warning)
+        return 0
     container.delete(force=force)
     for warning in container.warnings:
         context.reporter.warning(warning)

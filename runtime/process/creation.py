@@ -77,6 +77,7 @@ class Creation:
         self.console_fd = -1
         self.pid = 0
         self.warnings: list[str] = []
+        self.hooks_began = False
         self._started = (time.time_ns(), time.monotonic_ns())
 
     def phase(self, name: str) -> None:
@@ -110,17 +111,25 @@ class Creation:
                 self.resctrl.remove()
             except RuntimeFault:
                 pass
-        self.directory.remove()
-        self.directory.close()
+        try:
+            self.directory.retire()
+        except (RuntimeFault, OSError):
+            pass
 
-    def run_poststop(self, error: HookFailed) -> None:
-        """A hook that failed ends the container as `delete` does, hooks included (runtime.md, "Lifecycle")."""
+    def run_poststop(self, error: BaseException) -> None:
+        """Hooks have run, so the container ends as `delete` ends it, hooks included (runtime.md, "Lifecycle")."""
+        warnings = error.warnings if isinstance(error, HookFailed) else self.warnings
         for index, hook in enumerate(items(self.data.get("config") or {}, "hooks", "poststop")):
             state = oci_state(self.data, self.directory.container_id, "stopped", 0)
             try:
                 run_hooks("poststop", [hook], jsontext.dumps(state).encode())
             except HookFailed as later:
-                error.warnings.append(f"hooks.poststop[{index}]: {later.message}")
+                warnings.append(f"hooks.poststop[{index}]: {later.message}")
+
+    def forget(self) -> None:
+        """The last trace, kept until the poststop hooks have run."""
+        self.directory.remove()
+        self.directory.close()
 
 
 def create(state_root: str, container_id: str, request: Any) -> Creation:
@@ -135,7 +144,7 @@ def create(state_root: str, container_id: str, request: Any) -> Creation:
     plan = InitPlan(
         config,
         request.bundle,
-        filter_cache=f"{state_root}/.seccomp",
+        filter_cache=f"{state_root}/@seccomp",
         preserve_fds=request.preserve_fds,
         parent_death_signal=request.parent_death_signal,
         no_pivot=request.no_pivot,
@@ -150,8 +159,9 @@ def create(state_root: str, container_id: str, request: Any) -> Creation:
             _make(creation, plan, config)
         except BaseException as error:
             creation.undo()
-            if isinstance(error, HookFailed):
+            if creation.hooks_began or isinstance(error, HookFailed):
                 creation.run_poststop(error)
+            creation.forget()
             if isinstance(error, OSError):
                 raise SetupFailed(
                     str(error.strerror), path=str(error.filename or ""), errno=error.errno or 0
@@ -178,6 +188,7 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     data = creation.data
     data.update(
         creator=os.getpid(),
+        interpreter=_identity("/proc/self/exe"),
         bundle=request.bundle,
         rootfs=plan.rootfs,
         created=_now(),
@@ -334,6 +345,7 @@ def _converse(creation: Creation, plan: InitPlan, channel: Channel, state_json: 
             for name in ("prestart", "createRuntime"):
                 hooks = plan.hooks.get(name)
                 if hooks:
+                    creation.hooks_began = True
                     run_hooks(name, hooks, state_json("creating", creation.pid))
             channel.send(messages.HOOKS_RUN)
         elif kind == messages.READY:
@@ -403,6 +415,11 @@ def _write_file(path: str, content: bytes) -> None:
         os.write(fd, content)
     finally:
         os.close(fd)
+
+
+def _identity(path: str) -> list[int]:
+    status = os.stat(path)
+    return [status.st_dev, status.st_ino]
 
 
 def _kept(config: dict[str, Any]) -> dict[str, Any]:
