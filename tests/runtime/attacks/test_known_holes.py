@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .bundle import Bundle
+    from ..bundle import Bundle
 
 pytestmark = pytest.mark.root
 
@@ -217,7 +217,7 @@ def test_dev_may_not_be_a_symlink(bundle: Bundle, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("own_runtime")
 def test_a_planted_console_is_not_followed(bundle: Bundle, tmp_path: Path) -> None:
     """CVE-2025-52565: the terminal bound over what a link at /dev/console points to."""
-    from .test_terminal import ConsoleSocket
+    from ..test_terminal import ConsoleSocket
 
     victim = bundle.rootfs / "victim"
     victim.write_text("untouched")
