@@ -266,10 +266,10 @@ class Phase(Record):
 
 
 class Container(Record):
-    """A container as it is now. `command` is the resolved argument vector, `image` the reference as typed,
-    `image_id` the config's digest. `exit_code` counts in the states exited and dead. `stop_requested`: a
-    person or script asked for the end, so no restart policy applies. `health`: "" without a check, else starting,
-    healthy or unhealthy."""
+    """A container as it is now. `id_base`: the host's id that is its root, 0 when that is the host's root. `command`
+    is the resolved argument vector, `image` the reference as typed, `image_id` the config's digest. `exit_code`
+    counts in the states exited and dead. `stop_requested`: a person or script asked for the end, so no restart
+    policy applies. `health`: "" without a check, else starting, healthy or unhealthy."""
 
     id: str
     name: str
@@ -299,6 +299,7 @@ class Container(Record):
     mounts: tuple[Mount, ...] = ()
     resources: Resources = Resources()
     restart: RestartPolicy = RestartPolicy()
+    id_base: int = 0
     phases: tuple[Phase, ...] = ()
 
 

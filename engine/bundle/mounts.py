@@ -10,6 +10,7 @@ import os
 import posixpath
 
 from ..errors import EngineError, InvalidRequest
+from . import id_range
 from .idmap import mappings
 from .init import INIT_TARGET, init_binary
 
@@ -42,9 +43,16 @@ def mounts(request: CreateRequest, container: Container, paths: Paths) -> list[d
     places = {_clean(mount.target): paths.mount_source(container.id, index) for index, mount in enumerate(chosen)}
     built = [mount for mount in kernel_mounts(request) if mount["destination"] not in wanted]
     later = [mount for mount in network_files(request, container, paths) if mount["destination"] not in wanted]
+    if container.id_base:
+        later = [id_range.with_mappings(mount, container.id_base) for mount in later]
     if request.init:
         later.append(_bind(init_binary(), INIT_TARGET, ["bind", "ro"]))
-    later += [_requested(target, mount, paths, places[target]) for target, mount in wanted.items()]
+    for target, mount in wanted.items():
+        asked = _requested(target, mount, paths, places[target])
+        # A folder of the host stays whose it is; what is the engine's own is the container's root's.
+        if container.id_base and mount.type in ("volume", "image") and "uidMappings" not in asked:
+            asked = id_range.with_mappings(asked, container.id_base)
+        later.append(asked)
     later.sort(key=lambda mount: str(mount["destination"]).count("/"))
     return built + later
 

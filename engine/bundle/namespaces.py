@@ -24,6 +24,8 @@ def namespaces(request: CreateRequest) -> list[dict[str, str]]:
     built = [{"type": "mount"}]
     if not shares_host_cgroups(request):
         built.append({"type": "cgroup"})
+    if request.userns_mode == "auto":
+        built.append({"type": "user"})
     for kind, mode in modes(request).items():
         if mode == "host":
             continue

@@ -10,6 +10,7 @@ import json
 import os
 
 from ..errors import InvalidRequest
+from .id_range import SIZE
 from .namespaces import modes
 from .seccomp import default_profile
 
@@ -74,7 +75,8 @@ def sysctls(request: CreateRequest) -> dict[str, str]:
     if not modes(request)["network"]:
         # A container's root-less program may bind port 80 and send pings: its network is its own.
         built["net.ipv4.ip_unprivileged_port_start"] = "0"
-        built["net.ipv4.ping_group_range"] = "0 2147483647"
+        last_gid = SIZE - 1 if request.userns_mode == "auto" else 2147483647
+        built["net.ipv4.ping_group_range"] = f"0 {last_gid}"
     built.update(request.sysctls)
     return built
 

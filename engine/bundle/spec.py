@@ -11,6 +11,7 @@ from ..containers.runtimes import OURS
 from .capabilities import possible as possible_capabilities
 from .devices import devices
 from .files import write_files
+from .id_range import mappings
 from .mounts import mounts, root_propagation
 from .namespaces import join, modes, namespaces
 from .process import host_name, process
@@ -62,6 +63,8 @@ def build(
         "rootfsPropagation": root_propagation(request, container),
     }
     wanted_sysctls = sysctls(request)
+    if container.id_base:
+        linux["uidMappings"] = linux["gidMappings"] = mappings(container.id_base)
     if wanted_sysctls:
         linux["sysctl"] = wanted_sysctls
     filters = seccomp(request, capabilities)

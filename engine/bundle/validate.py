@@ -11,6 +11,7 @@ import posixpath
 import re
 import signal
 
+from ..containers import runtimes
 from ..errors import InvalidRequest
 from . import host
 from .capabilities import missing as missing_capabilities
@@ -57,6 +58,7 @@ def validate(request: CreateRequest) -> None:
     _check_health(request.health)
     _check_log(request)
     _check_runtime(request.runtime)
+    _check_user_namespace(request)
     for rule in request.device_cgroup_rules:
         parse_rule(rule)
     if request.cgroupns_mode not in ("", "private", "host"):
@@ -323,10 +325,25 @@ def _check_health(health: HealthCheck | None) -> None:
         raise InvalidRequest("retries in healthcheck cannot be negative")
 
 
-def _check_runtime(name: str) -> None:
-    from ..containers.runtimes import program
+def _check_user_namespace(request: CreateRequest) -> None:
+    if request.userns_mode in ("", "host"):
+        return
+    if request.userns_mode != "auto":
+        raise InvalidRequest(f"invalid user namespace mode: {request.userns_mode}", hint="Known: host, auto.")
+    if request.privileged:
+        raise InvalidRequest("privileged mode is incompatible with user namespaces")
+    for kind, mode in modes(request).items():
+        if mode:
+            raise InvalidRequest(
+                f"--userns auto needs {'an' if kind == 'ipc' else 'a'} {kind} namespace of the container's own, "
+                f"not {mode}"
+            )
+    if request.runtime not in runtimes.OURS:
+        raise InvalidRequest(f"--userns auto is not to be had with the runtime {request.runtime}")
 
-    program(name)
+
+def _check_runtime(name: str) -> None:
+    runtimes.program(name)
 
 
 def _check_log(request: CreateRequest) -> None:

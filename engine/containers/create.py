@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from ..bundle import namespaces, spec, validate
+from ..bundle import id_range, namespaces, spec, validate
 from ..errors import ImageNotFound, NameInUse
 from ..models import Container
 from ..phases import Phases
@@ -64,10 +64,15 @@ def _make(
 ) -> Container:
     try:
         with phases.step("bundle"):
+            if request.userns_mode == "auto":
+                container = container.replace(id_base=id_range.free(rows.id_bases(store)))
             container = container.replace(mounts=mounts.resolve(store, images, volumes, image, request))
             write_bundle(paths, images, image, request, container)
         with phases.step("record"):
-            container = _insert(store, container, request, phases)
+            inserted = _insert(store, container, request, phases)
+            if inserted.id_base != container.id_base:
+                write_bundle(paths, images, image, request, inserted)
+            container = inserted
             rebuild.keep(paths, container, request)
     except BaseException:
         files.remove(paths, container.id)
@@ -137,6 +142,8 @@ def _insert(store: Store, container: Container, request: CreateRequest, phases: 
         named = container.replace(name=container.name or names.suggestion(), phases=tuple(phases.recorded))
         try:
             with store.transaction() as tx:
+                if named.id_base in rows.id_bases(tx):  # somebody was faster
+                    named = named.replace(id_base=id_range.free(rows.id_bases(tx)))
                 rows.insert(tx, named, request)
         except NameInUse:
             if container.name:

@@ -38,6 +38,13 @@ def insert(tx: Transaction, container: Container, request: CreateRequest) -> Non
     tx.event("container", "create", container.id, attributes(container))
 
 
+def id_bases(database: Store | Transaction) -> frozenset[int]:
+    """The id ranges that containers have."""
+    statement = "SELECT json_extract(document, '$.id_base') FROM containers"
+    found = database.query(statement) if hasattr(database, "query") else database.execute(statement).fetchall()
+    return frozenset(row[0] for row in found if row[0])
+
+
 def load(store: Store, container_id: str) -> Container:
     """The row of a full id. Raises `ContainerNotFound`."""
     rows = store.query(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", (container_id,))

@@ -135,6 +135,7 @@ class Starter:
             volumes=tuple(self._paths.volume(mount.source) for mount in container.mounts if mount.type == "volume"),
             propagates=mount_options.root_propagation(request, container) != "rprivate",
             sources=sources(container, self._paths, self._images),
+            id_base=container.id_base,
             tty=container.tty,
             open_stdin=container.open_stdin,
             stdin_once=request.stdin_once,

@@ -16,11 +16,11 @@ class CopyUp(Record):
 
 
 class Plan(Record):
-    """`lower_dirs`: the image's unpacked layers, bottom first. `foreground`: the connection that brings this
-    plan goes on as an attached session. `rows`, `columns`: the first size of the terminal, 0 if unknown.
-    `runtime`: the path of a runtime that is not ours. `dns`: resolvers of the container's own. `volumes`: the data
-    folders of all its volumes. `propagates`: mounts of the host are to come in, or its own out. `phases`: what was done
-    before the shim came in."""
+    """`lower_dirs`: the image's unpacked layers, bottom first. `foreground`: the connection that brings this plan goes
+    on as an attached session. `rows`, `columns`: the first size of the terminal, 0 if unknown. `id_base`: where
+    the ids of its user namespace begin on the host, 0 without one. `runtime`: the path of a runtime that is not
+    ours. `dns`: resolvers of the container's own. `volumes`: the data folders of all its volumes. `propagates`:
+    mounts of the host are to come in, or its own out. `phases`: what was done before the shim came in."""
 
     container_id: str
     name: str
@@ -35,6 +35,7 @@ class Plan(Record):
     sources: tuple[Source, ...] = ()
     volumes: tuple[str, ...] = ()
     propagates: bool = False
+    id_base: int = 0
     tty: bool = False
     open_stdin: bool = False
     stdin_once: bool = True

@@ -63,13 +63,23 @@ class Rootfs:
             leave_again()  # nothing tells of a mount that was made shared while we waited
         _forget_host()
         self._forget_volumes()
+        plan = self._plan
+        if plan.id_base and plan.copy_ups:
+            # What a volume gets is what the image has, not what it looks like in this container.
+            rootfs.mount(self._bundle, plan.lower_dirs)
+            self._fill_volumes()
+            rootfs.unmount(self._bundle)
         # With --rm nobody will ask for the writable layer after a power cut: it need not be synced.
-        rootfs.mount(self._bundle, self._plan.lower_dirs, volatile=self._plan.auto_remove)
+        rootfs.mount(self._bundle, plan.lower_dirs, volatile=plan.auto_remove, id_base=plan.id_base)
         self._mounted = True
-        for volume in self._plan.copy_ups:
-            copy_up(f"{self._bundle}/rootfs", volume.target, volume.volume_path)
+        if not plan.id_base:
+            self._fill_volumes()
         for source in self._plan.sources:
             prepare(source)
+
+    def _fill_volumes(self) -> None:
+        for volume in self._plan.copy_ups:
+            copy_up(f"{self._bundle}/rootfs", volume.target, volume.volume_path)
 
     def unmount(self) -> None:
         if self._mounted:

@@ -111,6 +111,10 @@ class Supervisor:
             self._rootfs.mount()
         with open(f"{self.bundle}/config.json", "rb") as file:
             spec = json.load(file)
+        if plan.id_base:
+            from ..snapshots.mapped import keep_possible
+
+            keep_possible(spec, plan.id_base)
 
         def wire(pid: int) -> None:
             if plan.network != "host":

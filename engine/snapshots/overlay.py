@@ -19,7 +19,7 @@ FSCONFIG_MAXIMUM = 255
 _PATH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-def mount(container_dir: str, lower_dirs: tuple[str, ...], *, volatile: bool = False) -> None:
+def mount(container_dir: str, lower_dirs: tuple[str, ...], *, volatile: bool = False, id_base: int = 0) -> None:
     """See `snapshotter`. Raises HostUnfit when overlayfs refuses these directories."""
     for path in lower_dirs:
         if not os.path.isdir(path):
@@ -31,7 +31,16 @@ def mount(container_dir: str, lower_dirs: tuple[str, ...], *, volatile: bool = F
         lower_dirs = (f"{container_dir}/empty",)
         _make(lower_dirs[0], ())
     try:
-        _mount(container_dir, lower_dirs, volatile)
+        if id_base:
+            from runtime.kernel.fsuid import FileSystemUser
+
+            from .mapped import MappedLayers
+
+            # overlayfs works in upper/ and work/ as whoever mounts it, and there the host's root is nobody.
+            with MappedLayers(container_dir, lower_dirs, id_base) as mapped, FileSystemUser(id_base, id_base):
+                _mount(container_dir, mapped.own, mapped.lower_dirs, volatile)
+        else:
+            _mount(container_dir, container_dir, lower_dirs, volatile)
     except OSError as error:
         raise _refusal(error, container_dir) from error
 
@@ -45,10 +54,11 @@ def unmount(container_dir: str) -> None:
             raise
 
 
-def _mount(container_dir: str, lower_dirs: tuple[str, ...], volatile: bool) -> None:
+def _mount(container_dir: str, own_dir: str, lower_dirs: tuple[str, ...], volatile: bool) -> None:
+    """`own_dir` has upper/ and work/: the container's folder, or that folder mounted in another place."""
     flags = ["volatile"] if volatile else []
-    upper = [f"upperdir={container_dir}/upper", f"workdir={container_dir}/work"]
-    paths = (*lower_dirs, f"{container_dir}/upper")
+    upper = [f"upperdir={own_dir}/upper", f"workdir={own_dir}/work"]
+    paths = (*lower_dirs, f"{own_dir}/upper")
     # Longer values are refused; some of these characters mean something to some kernels.
     if not any(len(path) > FSCONFIG_MAXIMUM or set(path) & set(":,\\") for path in paths):
         lower = [f"lowerdir+={path}" for path in reversed(lower_dirs)]
@@ -61,7 +71,7 @@ def _mount(container_dir: str, lower_dirs: tuple[str, ...], volatile: bool) -> N
         else:
             _attach(mount_fd, f"{container_dir}/rootfs")
             return
-    _mount_by_descriptors(container_dir, lower_dirs, flags)
+    _mount_by_descriptors(container_dir, own_dir, lower_dirs, flags)
 
 
 def _attach(mount_fd: int, target: str) -> None:
@@ -75,10 +85,10 @@ def _attach(mount_fd: int, target: str) -> None:
         os.close(mount_fd)
 
 
-def _mount_by_descriptors(container_dir: str, lower_dirs: tuple[str, ...], flags: list[str]) -> None:
+def _mount_by_descriptors(container_dir: str, own_dir: str, lower_dirs: tuple[str, ...], flags: list[str]) -> None:
     fds: list[int] = []
     try:
-        for path in (*reversed(lower_dirs), f"{container_dir}/upper", f"{container_dir}/work"):
+        for path in (*reversed(lower_dirs), f"{own_dir}/upper", f"{own_dir}/work"):
             fds.append(os.open(path, _PATH))
         *lower, upper, work = [f"/proc/self/fd/{fd}" for fd in fds]
         data = ",".join([f"lowerdir={':'.join(lower)}", f"upperdir={upper}", f"workdir={work}", *flags])

@@ -68,6 +68,7 @@ class Init:
         self._pid = 0
         self._in_cgroup = False
         self._slave_fd = -1
+        self._root = plan.rootfs
         self._phases: list[str] = []
         self._step = "init"
         self._started = (time.time_ns(), time.monotonic_ns())
@@ -125,6 +126,9 @@ class Init:
     def _enter_namespaces(self, *, needs_maps: bool, joins: bool) -> None:
         plan = self._plan
         if needs_maps:
+            # Soon this process may not pass the folders above the root any more; where it stands goes along with it.
+            os.chdir(plan.rootfs)
+            self._root = "."
             self._channel.expect(messages.MAPPED)
             namespaces.become_root()
             # The change of credentials has cleared it.
@@ -148,7 +152,7 @@ class Init:
         self._begin("mounts")
         null_fd = mask.open_null()
         pivot.isolate(plan.propagation, plan.rootfs)
-        root_fd = pivot.bind_root(plan.rootfs, plan.propagation)
+        root_fd = pivot.bind_root(self._root, plan.propagation)
         for mount in plan.planned:
             mounting.perform(root_fd, mount, plan.mount_label)
         cgroup_mounts.link_controllers(root_fd, plan.mounts, plan.cgroup_mounts)

@@ -24,7 +24,7 @@ def apply(mount_fd: int, mount: PlannedMount) -> None:
     uid_mappings, gid_mappings = mount.mappings
     if not uid_mappings:
         raise SetupFailed("id-mapped without uidMappings and gidMappings", path=f"{mount.place}.options")
-    userns_fd = _user_namespace(uid_mappings, gid_mappings)
+    userns_fd = user_namespace(uid_mappings, gid_mappings)
     try:
         mounts.set_attributes(
             mount_fd,
@@ -44,7 +44,7 @@ def apply(mount_fd: int, mount: PlannedMount) -> None:
         os.close(userns_fd)
 
 
-def _user_namespace(uid_mappings: list[dict[str, int]], gid_mappings: list[dict[str, int]]) -> int:
+def user_namespace(uid_mappings: list[dict[str, int]], gid_mappings: list[dict[str, int]]) -> int:
     """A descriptor of a user namespace with these maps, whose only process is gone."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid = calls.clone(k.CLONE_NEWUSER)

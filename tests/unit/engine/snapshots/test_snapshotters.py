@@ -82,7 +82,7 @@ def test_by_descriptors_as_older_kernels_need(tmp_path: Path) -> None:
     layers, bundle = _layers(tmp_path, 100), _bundle(tmp_path)
     for name in ("rootfs", "upper", "work"):
         os.mkdir(f"{bundle}/{name}")
-    overlay._mount_by_descriptors(bundle, layers, [])
+    overlay._mount_by_descriptors(bundle, bundle, layers, [])
     try:
         assert Path(bundle, "rootfs/top").read_text() == "99"
     finally:
