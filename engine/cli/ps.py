@@ -73,7 +73,7 @@ def ps(context: Context, options: Parsed) -> int:
         # what health and exit codes it filters by is not in its answer
         containers = context.remote.containers.list(all=everything, filters=filters, sizes=with_size)
     else:
-        containers = engine.containers.list(all=everything)
+        containers = engine.containers.list(all=everything, brief=True)
         if filters:
             containers = filtered(engine, containers, filters)
     if limited:

@@ -59,9 +59,9 @@ class Containers:
         self._volumes = volumes
         self._networks = networks
 
-    def list(self, all: bool = False) -> builtins.list[Container]:
-        """Newest first; only live ones unless `all`."""
-        return rows.every(self._store, states=() if all else rows.LIVE_STATES)
+    def list(self, all: bool = False, *, brief: bool = False) -> builtins.list[Container]:
+        """Newest first; only live ones unless `all`. `brief`: without their phases, for half the time."""
+        return rows.every(self._store, states=() if all else rows.LIVE_STATES, brief=brief)
 
     def get(self, reference: str) -> Container:
         return rows.find(self._store, reference)

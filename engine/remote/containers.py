@@ -51,6 +51,7 @@ class RemoteContainers:
         self,
         all: bool = False,
         *,
+        brief: bool = False,
         filters: Mapping[str, builtins.list[str]] | None = None,
         sizes: bool = False,
     ) -> builtins.list[Container]:
