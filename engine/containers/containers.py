@@ -134,6 +134,7 @@ class Containers:
         container = self.get(reference)
         starter = Starter(self._store, self._paths, self._images, self._networks, self._volumes)
         with LifecycleLock(self._paths, container.id):
+            container = rows.load(self._store, container.id)  # as those left it who had the lock before
             self._stop(container, timeout_s, signal, restarting=True)
             wait_for_shim(self._paths, container.id)
             try:

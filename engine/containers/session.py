@@ -6,6 +6,7 @@ import json
 import select
 import socket
 import struct
+import time
 from collections import namedtuple
 
 from .. import errors, unix
@@ -165,7 +166,7 @@ def request(path: str, body: dict[str, Any]) -> tuple[Session, dict[str, Any]]:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(ANSWER_S)
     try:
-        unix.connect(connection, path)
+        _connect(connection, path)
         connection.sendall(frames.json_frame(frames.REQUEST, body))
         session = Session(connection, tty=False)
         reply = session.answer()
@@ -183,6 +184,19 @@ def request(path: str, body: dict[str, Any]) -> tuple[Session, dict[str, Any]]:
     session.exec_id = str(reply.get("exec_id", ""))
     session.pid = int(reply.get("pid", 0))
     return session, reply
+
+
+def _connect(connection: socket.socket, path: str) -> None:
+    """With a time limit, a unix socket's connect does not wait for a place in a full queue: it is asked again."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            unix.connect(connection, path)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def shim_pid(path: str) -> int:

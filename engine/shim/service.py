@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from runtime.errors import RuntimeFault
+from runtime.errors import RuntimeFault, WrongStatus
 
 from ..containers import rows
 from ..containers.session import error_data
@@ -112,6 +112,9 @@ class Service:
             reply = operation(client, body)
         except EngineError as error:
             client.send_json(frames.ERROR, error_data(error))
+        except WrongStatus as error:  # it ended this very moment: the loop has not been told yet
+            text = str(error).replace(self._supervisor.plan.container_id, self._supervisor.plan.name)
+            client.send_json(frames.ERROR, error_data(WrongState(text)))
         except (RuntimeFault, OSError, ValueError, KeyError, TypeError) as error:
             print(f"{payload[:200]!r}: {error!r}", file=sys.stderr, flush=True)
             client.send_json(frames.ERROR, error_data(EngineError(str(error))))
@@ -140,8 +143,11 @@ class Service:
             raise WrongState(f"container {supervisor.plan.name} is not running")
         container.kill(number)
         if supervisor.paused and (body.get("stop") or number == signal.SIGKILL):
-            container.resume()
             supervisor.paused = False
+            try:
+                container.resume()
+            except WrongStatus:  # SIGKILL has thawed it already, and may have ended it
+                pass
         timeout_s = body.get("timeout_s")
         if timeout_s is not None and timeout_s >= 0:
             if self._kill_timer:
@@ -164,6 +170,8 @@ class Service:
             raise WrongState(f"container {supervisor.plan.name} is already paused")
         if supervisor.container is None or supervisor.ended:
             raise WrongState(f"container {supervisor.plan.name} is not running")
+        if supervisor.stop:  # v1 would freeze it with the signal that is to end it
+            raise WrongState(f"container {supervisor.plan.name} is being stopped")
         supervisor.container.pause()
         supervisor.paused = True
         supervisor.ledger.change(lambda row: row.replace(state="paused"), ("pause", {}))

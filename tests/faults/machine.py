@@ -173,26 +173,32 @@ class Leaks:
 
 def settled(engine: Engine) -> list[Container]:
     """What another host finds, after the shims have finished what they were at. Fails when it is not the truth."""
-    from engine.containers.locks import shim_alive
     from engine.engine import Engine as OtherEngine
 
-    def at_rest() -> bool:
-        rows = engine.containers.list(all=True)
-        return not any(row.state in ("created", "exited") and shim_alive(engine.paths, row.id) for row in rows)
+    def disagreements() -> list[str]:
+        with OtherEngine(engine.paths.root, engine.paths.run_root) as other:
+            return [text for row in other.containers.list(all=True) if (text := _disagreement(engine, row))]
 
-    wait_until("every shim to have said what it is", at_rest, 30)
-    with OtherEngine(engine.paths.root, engine.paths.run_root) as other:
-        rows = other.containers.list(all=True)
-    for row in rows:
-        assert row.state in ("created", "running", "paused", "exited"), f"{row.name} is {row.state}"
-        lives = row.state in ("running", "paused")
-        assert shim_alive(engine.paths, row.id) == lives, f"{row.name} is {row.state}"
-        assert bool(row.pid) == lives
-        assert not lives or not gone(row.pid), f"{row.name} says {row.state}, its process is gone"
-        assert lives or not inhabited(row.id), f"{row.name} says {row.state}, and processes of it live"
+    wait_until("; ".join(disagreements()) or "rows to agree with the kernel", lambda: not disagreements(), 30)
+    rows = engine.containers.list(all=True)
     integrity = engine.store.query("PRAGMA integrity_check")
     assert integrity == [("ok",)]
     return rows
+
+
+def _disagreement(engine: Engine, row: Container) -> str:
+    from engine.containers.locks import shim_alive
+
+    lives = row.state in ("running", "paused")
+    if row.state not in ("created", "exited") and not lives:
+        return f"{row.name} is {row.state}"
+    if shim_alive(engine.paths, row.id) != lives:
+        return f"{row.name} is {row.state}, its shim is not"
+    if lives != bool(row.pid) or (lives and gone(row.pid)):
+        return f"{row.name} says {row.state}, its process is gone"
+    if not lives and inhabited(row.id):
+        return f"{row.name} says {row.state}, and processes of it live"
+    return ""
 
 
 def inhabited(container_id: str) -> bool:
