@@ -125,7 +125,7 @@ class Leaks:
         ):
             with contextlib.suppress(FileNotFoundError):
                 for name in os.listdir(folder):
-                    if not name.startswith("."):
+                    if len(name) == 64 or folder != self._paths.runtime:  # which has a cache besides
                         yield f"{folder}/{name}"
         for name in os.listdir(self._paths.tmp):
             if name != "ingest":
