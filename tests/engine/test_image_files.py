@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import shutil
 import subprocess
 import tarfile
@@ -17,6 +18,7 @@ import pytest
 from engine.engine import Engine
 from engine.errors import CorruptContent, EngineError, ImageNotFound, InvalidRequest
 from engine.models import CreateRequest
+from tests.support import other_engines
 from tests.support.engine import EngineRoot
 from tests.support.images import Layout, archive, digest, member
 
@@ -231,3 +233,47 @@ def test_a_bad_image_does_not_undo_the_good_ones_before_it(store: Store, tmp_pat
     with pytest.raises(EngineError):
         load(store, packed(made.folder))
     assert [image.references for image in store.images.list()] == [("good:1",)]
+
+
+def command_line(folder: Path) -> list[str]:
+    """podman with a store of its own."""
+    words = ["podman", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
+    return [*words, "--root", f"{folder}/lib", "--runroot", f"{folder}/run", "--tmpdir", f"{folder}/tmp"]
+
+
+def exchanged(ours: Path, theirs: list[str], folder: Path, *formats: str) -> None:
+    """Another engine loads what we saved, and we load what it saves of that: the same image, everywhere."""
+    environment = {**os.environ, "DOCKER_CONFIG": str(folder)}
+    subprocess.run([*theirs, "load", "-i", str(ours)], check=True, capture_output=True, env=environment)
+    shown = [*theirs, "image", "inspect", "--format", "{{.Id}} {{.Config.User}}", "one:1"]
+    told = subprocess.run(shown, check=True, capture_output=True, text=True, env=environment).stdout.split()
+    first = Store(folder / "first")
+    assert load(first, ours.read_bytes()) == [("one:1",)]
+    assert told == [first.images.get("one:1").id.removeprefix("sha256:" if ":" not in told[0] else ""), "7"]
+    for number, words in enumerate(formats):
+        saved = folder / f"{number}.tar"
+        command = [*theirs, "save", *words.split(), "-o", str(saved), "one:1"]
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        again = Store(folder / f"again{number}")
+        assert load(again, saved.read_bytes()) == [("one:1",)]
+        assert again.file("one:1", "etc/motd").read_text() == "top"
+        assert again.images.inspect("one:1")["RootFS"] == first.images.inspect("one:1")["RootFS"]
+
+
+@pytest.mark.skipif(other_engines.program("podman") is None, reason="needs podman")
+def test_podman_reads_and_writes_what_we_do(layout: Path, store: Store, tmp_path: Path) -> None:
+    load(store, packed(layout))
+    ours = written(tmp_path / "ours.tar", store.images.save(["one:1"]))
+    formats = ("--format oci-archive", "--format docker-archive")
+    with other_engines.base_folder() as short:  # its sockets' names would be too long elsewhere
+        exchanged(ours, command_line(short), tmp_path, *formats)
+
+
+@pytest.mark.serial
+@pytest.mark.skipif(other_engines.program("dockerd") is None, reason="needs dockerd")
+@pytest.mark.skipif(shutil.which("docker") is None, reason="needs docker's client")
+def test_docker_reads_and_writes_what_we_do(layout: Path, store: Store, tmp_path: Path) -> None:
+    load(store, packed(layout))
+    ours = written(tmp_path / "ours.tar", store.images.save(["one:1"]))
+    with other_engines.dockerd(None) as address:
+        exchanged(ours, ["docker", "--host", address], tmp_path, "")
