@@ -18,9 +18,9 @@ from ..volumes.volumes import Volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from ..models import Container
+    from ..models import Container, Mount
     from ..paths import Paths
     from ..store import Transaction
     from .exits import Exit
@@ -42,14 +42,27 @@ class Ledger:
         release_network: bool = False,
         also: Callable[[Transaction], object] | None = None,
         needed: bool = False,
+        volumes: str = "",
     ) -> None:
         """Change the row and append events, in one transaction with the release of its addresses and ports, or with
-        what `also` does."""
+        what `also` does. `volumes`: what is told of each of its volumes, "mount" or "unmount"."""
         store = Store(self._paths.database, self._paths.doorbells)
-        if release_network:
-            also = lambda tx: release(tx, self._id)  # noqa: E731 - two lines of def say no more
+        mounts: list[Mount] = []
+
+        def noted(row: Container) -> Container:
+            mounts.extend(row.mounts)
+            return change(row)
+
+        def together(tx: Transaction) -> None:
+            if release_network:
+                release(tx, self._id)
+            if also is not None:
+                also(tx)
+            if volumes:
+                tell_volumes(tx, self._id, volumes, mounts)
+
         try:
-            rows.update(store, self._id, change, *events, also=also)
+            rows.update(store, self._id, noted, *events, also=together)
         except EngineError as error:
             if needed:
                 raise
@@ -72,12 +85,18 @@ class Ledger:
         finally:
             store.close()
 
-    def remove(self, *events: Told) -> None:
+    def remove(self, *events: Told, volumes: str = "") -> None:
         """Delete the row, with these events and `destroy`, and the container's anonymous volumes."""
         store = Store(self._paths.database, self._paths.doorbells)
         try:
             row = rows.load(store, self._id)
-            rows.delete(store, row, *events, also=lambda tx: release(tx, row.id))
+
+            def together(tx: Transaction) -> None:
+                release(tx, row.id)
+                if volumes:
+                    tell_volumes(tx, row.id, volumes, row.mounts)
+
+            rows.delete(store, row, *events, also=together)
             files.remove_anonymous_volumes(Volumes(store, self._paths), row)
         except ContainerNotFound:
             pass
@@ -102,6 +121,17 @@ class Ledger:
     def complain(self, text: str) -> None:
         """A line in the zygote's log."""
         print(f"{self._id[:12]}: {text}", file=sys.stderr, flush=True)
+
+
+def tell_volumes(tx: Transaction, container_id: str, action: str, mounts: Iterable[Mount]) -> None:
+    """`mount` and `unmount` of volumes, with what Docker's events have."""
+    for mount in mounts:
+        if mount.type == "volume":
+            about = {"container": container_id, "driver": "local"}
+            if action == "mount":
+                read_write = "false" if mount.read_only else "true"
+                about |= {"destination": mount.target, "read/write": read_write, "propagation": ""}
+            tx.event("volume", action, mount.source, about)
 
 
 def _write_synced(path: str, text: str) -> None:

@@ -229,7 +229,8 @@ class Supervisor:
             )
 
         # A start of which nobody could know is none; a restart nobody waits for.
-        self.ledger.change(started, ("start", {}), needed=not self._restarts.count)
+        told = "" if self._restarts.count else "mount"
+        self.ledger.change(started, ("start", {}), needed=not self._restarts.count, volumes=told)
 
     def _undo_start(self, error: Exception) -> None:
         """A start that failed leaves the container as it was, with the reason in its row."""
@@ -285,10 +286,10 @@ class Supervisor:
         self.endpoints.release(interfaces=False)
         events = death_events(end)
         if self.plan.auto_remove:
-            self.ledger.remove(*events)
+            self.ledger.remove(*events, volumes="unmount")
         else:
             self.ledger.write_exit_record(end)
-            self.ledger.change(self._after(end), *events, release_network=True)
+            self.ledger.change(self._after(end), *events, release_network=True, volumes="unmount")
         self._tell_clients(end)
         self._service.tell_waiters(end.code)
         self._done = True

@@ -352,3 +352,18 @@ def test_who_uses_what(pydock: EngineRoot, engine: Engine, image: str) -> None:
 def test_mounts_as_typed(text: str, expected: dict[str, Any]) -> None:
     found = parse_mount(text)
     assert {key: getattr(found, key) for key in expected} == expected
+
+
+def test_the_use_of_a_volume_is_told(engine: Engine, image: str) -> None:
+    before = engine.events.last_id()
+    container, _ = run(engine, image, "true", mounts=(volume("/told", "told-of", read_only=True),))
+
+    def told() -> list[tuple[str, str, str]]:
+        return [
+            (event.action, event.attributes.get("container", ""), event.attributes.get("read/write", ""))
+            for event in engine.events.since(before)
+            if event.type == "volume" and event.actor == "told-of"
+        ]
+
+    wait_until("the end was told", lambda: len(told()) == 3)
+    assert told() == [("create", "", ""), ("mount", container.id, "false"), ("unmount", container.id, "")]
