@@ -18,6 +18,7 @@ from .forwarding import forget_forwarding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -53,13 +54,16 @@ def claim(
     in_use: bool,
     automatic: bool,
     reserved: list[Subnet] | None = None,
+    note: Callable[[Network], object] = lambda _network: None,
 ) -> Network:
     """Make sure of the bridge, under the HostLock; the network as it then is.
 
     `in_use`: containers of ours are on it, so it must stay as it is. `automatic`: name and subnet may be chosen
-    anew, beside the subnets `reserved` for others of ours. Raises Conflict when another has what this
+    anew, beside the subnets `reserved` for others of ours; `note` is told of the choice before the bridge is made, so
+    that no bridge of ours is without a row. Raises Conflict when another has what this
     network must have.
     """
+    before = network
     told = links.alias(network.id, root)
     link = host.link(network.bridge) if network.bridge else None
     if link is not None and link.alias == told and link.up:
@@ -88,6 +92,8 @@ def claim(
         raise Conflict(
             f"the interface {network.bridge} of network {network.name} belongs to {link.alias or 'another program'}"
         )
+    if network != before:
+        note(network)
     links.add_bridge(host, network.bridge, host_addresses(network), told, _mac(network))
     return network
 

@@ -121,12 +121,20 @@ def _ready(store: Store, root: str, host: Netlink, container_id: str, attachment
     others = [
         parse_subnet(subnet) for other in rows.every(store) if other.id != network.id for subnet in subnets(other)
     ]
-    claimed = claim(host, network, root, in_use=used[0][0] > 0, automatic=network.name == "bridge", reserved=others)
-    if claimed != network:
-        # Before all that may be refused: the host's bridge must stand in a row from now on.
+
+    def note(chosen: Network) -> None:
         with store.transaction() as tx:
-            rows.save(tx, claimed)
-    return claimed
+            rows.save(tx, chosen)
+
+    return claim(
+        host,
+        network,
+        root,
+        in_use=used[0][0] > 0,
+        automatic=network.name == "bridge",
+        reserved=others,
+        note=note,
+    )
 
 
 def _place(

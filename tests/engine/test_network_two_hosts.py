@@ -366,7 +366,7 @@ def test_rules_go_with_the_last_container(lone: LoneHost, there: Callable[[Calla
     def story(_outside: Outside) -> None:
         table = rules.table_name(str(lone.root.root))
         shell("nft 'add table inet filter; add chain inet filter forward { type filter hook forward priority 0; }'")
-        shell("nft 'add rule inet filter forward counter reject'")
+        shell("nft 'add rule inet filter forward reject'")
         before = shell("nft list table inet filter")
         lone.engine.networks.create("dual", ipv6=True)
         lone.start("one", "dual", ports=WEB)
@@ -595,5 +595,64 @@ def test_ways_in_without_translation(lone: LoneHost, there: Callable[[Callable[[
         outside.serve(9000)
         # Whoever is routed keeps his own address.
         assert place(routed).ask(outside.address, 9000) == f"outside {routed.endpoints[0].address}"
+
+    there(story)
+
+
+def test_the_commands_of_both_families(lone: LoneHost, there: Callable[[Callable[[Outside], None]], None]) -> None:
+    def story(outside: Outside) -> None:
+        ok = lone.root.ok
+        subnets = ("--subnet", "10.8.0.0/24", "--subnet", "fd00:8::/64", "--gateway", "fd00:8::fe")
+        ok("network", "create", "--ipv6", "--attachable", *subnets, "--aux-address", "nas=10.8.0.2", "dual")
+        ok("network", "create", "--ipv4=false", "--ipv6", "six")
+        (shown,) = json.loads(ok("network", "inspect", "dual"))
+        assert shown["IPAM"]["Config"] == [
+            {"Subnet": "10.8.0.0/24", "Gateway": "10.8.0.1", "AuxiliaryAddresses": {"nas": "10.8.0.2"}},
+            {"Subnet": "fd00:8::/64", "Gateway": "fd00:8::fe"},
+        ]
+        (alone,) = json.loads(ok("network", "inspect", "six"))
+        assert re.fullmatch(r"fd[0-9a-f:]+::/64", alone["IPAM"]["Config"][0]["Subnet"])
+        assert (alone["EnableIPv4"], alone["EnableIPv6"], len(alone["IPAM"]["Config"])) == (False, True, 1)
+        listed = ok("network", "ls", "--filter", "type=custom", "--format", "{{.Name}} {{.IPv4}} {{.IPv6}}")
+        assert listed.splitlines() == ["dual true true", "six false true"]
+        wanted = (
+            "--ip6",
+            "fd00:8::9",
+            "--add-host",
+            "boss:host-gateway",
+            "-P",
+            "--expose",
+            "80",
+            "--expose",
+            "90-91/udp",
+        )
+        ok("run", "-d", "--name", "web", "--network", "dual", *wanted, "toolbox", "sleep", "1000")
+        (web,) = json.loads(ok("inspect", "web"))
+        place = web["NetworkSettings"]["Networks"]["dual"]
+        assert (place["IPAddress"], place["GlobalIPv6Address"]) == ("10.8.0.3", "fd00:8::9")
+        published = ok("port", "web").splitlines()
+        assert [line.split(" -> ")[0] for line in published] == ["80/tcp", "90/udp", "91/udp"]
+        hosts = ok("exec", "web", "cat", "/etc/hosts").splitlines()
+        assert {"10.8.0.1\tboss", "fd00:8::fe\tboss"} <= set(hosts)
+        serving(lone.engine.containers.get("web"), (80, "tcp"))
+        number = int(published[0].rpartition(":")[2])
+        assert outside.ask(outside.host6, number).startswith("web ")
+        ok(
+            "network",
+            "connect",
+            "--gw-priority",
+            "5",
+            "--ip6",
+            alone["IPAM"]["Config"][0]["Gateway"] + "99",
+            "six",
+            "web",
+        )
+        assert "via " + alone["IPAM"]["Config"][0]["Gateway"] in ok("exec", "web", "ip", "-6", "route")
+        dangling = ok("network", "ls", "-q", "--no-trunc", "--filter", "dangling=true", "--filter", "name=dual")
+        assert dangling == ""
+        ok("network", "disconnect", "six", "web")
+        assert "via fd00:8::fe" in ok("exec", "web", "ip", "-6", "route")
+        refused = lone.root.pydock("network", "create", "--subnet", "10.1.0.0/24", "--subnet", "10.2.0.0/24", "wrong")
+        assert "one of each family is supported" in refused.stderr
 
     there(story)
