@@ -142,6 +142,11 @@ def _arguments(context: Context, command: Command, given: list[str], typed: str)
         return []
     if command.name in ("completion",):
         return _lines(((shell, "") for shell in ("bash", "zsh", "fish")), typed)
+    if command.name == "cp":
+        if typed.startswith(("/", ".", "~", "-")) or ":" in typed:
+            return [FILES]
+        named = _lines(((f"{name}:", text) for name, text in _containers(context, ())), typed)
+        return [NO_SPACE, *named] if named else [FILES]
     kind = place.partition("[")[0].partition("|")[0].partition(":")[0]
     if (
         place.startswith(("PATH", "FILE", "CONTAINER:", "SRC", "DEST", "SOURCE_PATH", "file", "LOCAL"))

@@ -22,8 +22,13 @@ first. Leave with ctrl-P ctrl-Q (--detach-keys): the container runs on. Without 
 process.""",
     "check": """Tries what containers need on this machine: namespaces, cgroups, overlay, nftables, seccomp. One line
 each, with the package or setting that mends it.""",
+    "commit": """The image has the container's files as they are now, without what is mounted in it; --change sets what
+it starts with. The container is paused meanwhile.""",
     "container prune": "Containers that run, are paused or are about to be restarted stay.",
     "create": """Takes the flags of run and stops short of the start. Prints the new container's id.""",
+    "diff": """A: added, C: changed, D: deleted, since the container was made. What lies in volumes is not its own.""",
+    "export": """The container's root file system, without what is mounted in it. pydock import makes an image
+of it.""",
     "events": """Tells what happens to containers, images, networks and volumes, as it happens; with --since from the
 past on. On a terminal the lines are short; piped or with --format they are docker's.""",
     "exec": """Runs beside the container's own program, with its namespaces, limits and user. Signals that this program
@@ -47,10 +52,12 @@ get everything.""",
     "port": """Shows where each published port of the container is to be found on this machine.""",
     "pull": """Layers that are here already are not fetched again; a pull that was cut off goes on where it ended.
 Credentials are those of docker login.""",
+    "push": """Layers that the registry has already are not sent again. The account is that of pydock login.""",
     "rename": """Works while the container runs.""",
     "restart": """Stops the container as stop does, and starts it again; what it wrote stays.""",
     "rm": """A container that runs is removed only with --force. Named volumes always stay.""",
     "rmi": """Takes the name away; the image itself goes with its last name, unless a container is made of it.""",
+    "save": """One archive that docker, podman and skopeo read: an OCI layout and docker's own form in one.""",
     "serve": """Lets docker's own client, docker-py, compose and everything else that speaks the Docker Engine API drive
 this engine. It may be stopped and started at any time; containers do not notice.
 
@@ -67,6 +74,8 @@ nothing by itself and answers at once.""",
     "update": """Limits apply at once to a running container, and to every later start.""",
     "version": """Client and server are one program here, unless --host names another engine.""",
     "volume create": """Volumes outlive the containers that use them. Without a name it gets a random one.""",
+    "volume prune": """Only volumes that nobody gave a name, unless --all is given. Volumes that a container mounts,
+running or not, stay.""",
     "wait": """Waits until each has stopped, and prints their exit codes in this order.""",
 }
 
@@ -74,6 +83,12 @@ nothing by itself and answers at once.""",
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "attach": (("pydock attach web", "watch; ctrl-P ctrl-Q leaves"),),
     "check": (("pydock check --json", "for scripts"),),
+    "commit": (("pydock commit -c 'CMD [\"server\"]' -m 'with settings' web shop:2", ""),),
+    "cp": (
+        ("pydock cp web:/etc/nginx.conf .", "out"),
+        ("pydock cp site/. web:/srv/www", "in: what is in the folder"),
+        ("pydock cp web:/var/log - | tar t", "as an archive"),
+    ),
     "container prune": (("pydock container prune --filter until=24h", "those made more than a day ago"),),
     "create": (("pydock create --name job toolbox make", "pydock start -a job runs it later"),),
     "events": (
@@ -81,6 +96,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("pydock events --since 1h --until 0s", "of the last hour, and no more"),
         ("pydock events --filter event=die --json", "ends only, as JSON lines"),
     ),
+    "diff": (("pydock diff web", ""),),
+    "export": (("pydock export web | tar t", ""),),
     "exec": (
         ("pydock exec -it web sh", "a shell in a running container"),
         ("pydock exec -u postgres db psql -c 'select 1'", "as another user"),
@@ -93,6 +110,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("pydock images -q --filter dangling=true", "ids of images without a name"),
         ("pydock images --format '{{.Repository}}:{{.Tag}} {{.Size}}'", "lines of one's own"),
     ),
+    "import": (
+        ("pydock import -c 'CMD [\"sh\"]' root.tar.gz base:1", "from the archive of a root file system"),
+        ("pydock export old | pydock import - flat", "an image of one layer"),
+    ),
     "info": (("pydock info -f '{{.ServerVersion}}'", "one fact"),),
     "inspect": (
         ("pydock inspect web", "everything, as JSON"),
@@ -100,6 +121,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("pydock inspect -f '{{json .NetworkSettings.Networks}}' web", "a part, as JSON"),
     ),
     "kill": (("pydock kill -s HUP web", "have it read its configuration again"),),
+    "load": (("pydock load -i images.tar", ""), ("pydock save app | ssh lab pydock load", "from machine to machine")),
+    "login": (("pass show registry | pydock login -u me --password-stdin registry.lab:5000", ""),),
     "logs": (
         ("pydock logs -f --tail 20 web", "the last lines, and on"),
         ("pydock logs --since 10m -t web", "of the last ten minutes, with times"),
@@ -123,6 +146,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("pydock pull --platform linux/arm64 alpine", "for another processor"),
         ("pydock pull registry.lab:5000/team/app@sha256:…", "exactly that content"),
     ),
+    "push": (
+        (
+            "pydock tag app registry.lab:5000/team/app && pydock push registry.lab:5000/team/app",
+            "to a registry of one's own",
+        ),
+    ),
     "restart": (("pydock restart -t 30 db", "with half a minute to end in"),),
     "rm": (
         ("pydock rm -f web", "also when it runs"),
@@ -140,6 +169,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         ("pydock run --rm --timing toolbox true", "where the time of a start goes"),
     ),
+    "save": (("pydock save -o images.tar app:1 app:2", "several in one file"),),
     "serve": (
         ("pydock serve --group pydock", "for the members of a group"),
         ("DOCKER_HOST=unix:///run/pydock/pydock.sock docker ps", "docker's client on it"),
@@ -173,7 +203,18 @@ EXIT_CODES: dict[str, tuple[tuple[str, str], ...]] = {
 
 SEE_ALSO: dict[str, tuple[str, ...]] = {
     "attach": ("exec", "logs"),
+    "commit": ("diff", "export", "images"),
+    "cp": ("diff", "export"),
     "create": ("run", "start"),
+    "diff": ("commit", "cp"),
+    "export": ("import", "cp", "save"),
+    "import": ("export", "load"),
+    "load": ("save", "import"),
+    "login": ("logout", "push", "pull"),
+    "logout": ("login",),
+    "push": ("login", "tag"),
+    "save": ("load", "export"),
+    "volume prune": ("system df", "volume rm"),
     "exec": ("attach", "run"),
     "explain": ("logs", "inspect", "events"),
     "inspect": ("explain", "ps"),

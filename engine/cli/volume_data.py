@@ -30,11 +30,8 @@ def _prune(context: Context, options: Parsed) -> int:
             matches_labels([text], labels) for text in unwanted
         )
 
-    if context.remote is not None:
-        asked = {**filters, **({"all": ["true"]} if everything else {})}
-        deleted, freed = context.remote.prune("volumes", asked)
-    else:
-        deleted, freed = context.engine.volumes.prune(all=everything, wanted=wanted)
+    # also of another engine: the older ones, told to prune, delete named volumes too
+    deleted, freed = context.engine.volumes.prune(all=everything, wanted=wanted)
     if deleted:
         print("Deleted Volumes:", *deleted, "", sep="\n")
     print(f"Total reclaimed space: {decimal_size(freed, 4)}")

@@ -41,6 +41,7 @@ _MISSING: tuple[tuple[str, type[NotFound]], ...] = (
     ("volume", VolumeNotFound),
     ("network", NetworkNotFound),
 )
+_UNKNOWN_CALL = ("not found", "page not found", "404 page not found")
 _STATES = ("is not running", "is not paused", "is already paused", "is paused", "is restarting", "is running")
 
 
@@ -90,7 +91,13 @@ class Api:
             return response
         with response:
             text = response.read().decode("utf-8", "replace")
-        raise refusal(response.status, _message(text))
+        message = _message(text)
+        if response.status == 404 and message.strip().lower() in _UNKNOWN_CALL:
+            raise EngineError(
+                f"the engine at {self.target.text} does not know this call: {method} {path}",
+                hint="Run the command on its own machine, or use a newer version of it.",
+            )
+        raise refusal(response.status, message)
 
     def close(self) -> None:
         self._client.close()

@@ -29,11 +29,11 @@ _STATUS: dict[str, LayerStatus] = {
     "Extracting": "unpacking",
     "Pull complete": "done",
     "Already exists": "exists",
-    "Preparing": "waiting",
-    "Pushing": "downloading",
-    "Pushed": "done",
+    "Preparing": "preparing",
+    "Pushing": "pushing",
+    "Pushed": "pushed",
     "Layer already exists": "exists",
-    "Mounted from": "exists",
+    "Mounted": "mounted",
 }
 
 
@@ -170,6 +170,8 @@ class RemoteImages:
                 response.close()
                 raise Cancelled(f"the push of {ref} was ended")
             aux = line.get("aux") or aux
+            if line.get("status") == "Waiting":  # of a push it says nothing, and has a pull's word
+                continue
             for report in _reports(line) if on_progress is not None else ():
                 on_progress(report)  # type: ignore[misc]
         return Pushed(tag=aux.get("Tag") or tag, digest=aux.get("Digest") or "", size=int(aux.get("Size") or 0))

@@ -79,6 +79,8 @@ def test_every_place_of_a_command_line(busy: EngineRoot) -> None:
         ("--cont", ["--context"]),
         ("--context ", ["default"]),
         ("nonsense ", []),
+        ("cp alpha-l", [":nospace", "alpha-live:"]),
+        ("cp alpha-live:/etc/passwd ./", [":files"]),
         ("ps --filter na", [":nospace", "name="]),
     ):
         assert candidates(busy, line) == expected, line
