@@ -8,7 +8,7 @@ import os
 
 from ..errors import EngineError
 from ..networks import rows as network_rows
-from . import runtimes
+from . import files, runtimes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,10 +57,22 @@ def clear_runtime(paths: Paths, container_id: str) -> None:
         _clear_cgroup(_cgroup_path(paths, container_id), container_id)
     except (RuntimeFault, OSError):
         pass
+    for path in _foreign_states(paths, container_id):
+        files.discard(path)
     try:
         runtimes.clear_foreign(paths, container_id)
     except (RuntimeFault, OSError):
         pass
+
+
+def _foreign_states(paths: Paths, container_id: str) -> list[str]:
+    """What other OCI runtimes keep of it."""
+    folder = f"{paths.run_root}/runtimes"
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [path for name in names if os.path.exists(path := f"{folder}/{name}/{container_id}")]
 
 
 def _cgroup_path(paths: Paths, container_id: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, WrongState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def cgroup(paths: Paths, container: Container, runtime: str) -> Cgroup | None:
     """The cgroup of a container that runs."""
     if runtime in OURS:
         from runtime.container import Container as RuntimeContainer
+        from runtime.errors import RuntimeFault
 
-        return RuntimeContainer.load(paths.runtime, container.id).cgroup
+        try:
+            return RuntimeContainer.load(paths.runtime, container.id).cgroup
+        except RuntimeFault as error:  # it has ended since its row was read
+            raise WrongState(f"container {container.name} is not running") from error
     return cgroup_of(container.pid, container.id)
 
 

@@ -112,10 +112,15 @@ class Service:
             reply = operation(client, body)
         except EngineError as error:
             client.send_json(frames.ERROR, error_data(error))
-        except WrongStatus as error:  # it ended this very moment: the loop has not been told yet
-            text = str(error).replace(self._supervisor.plan.container_id, self._supervisor.plan.name)
-            client.send_json(frames.ERROR, error_data(WrongState(text)))
         except (RuntimeFault, OSError, ValueError, KeyError, TypeError) as error:
+            name = self._supervisor.plan.name
+            if self._supervisor.has_ended():  # this very moment: everything fails in its own way then
+                client.send_json(frames.ERROR, error_data(WrongState(f"container {name} is not running")))
+                return
+            if isinstance(error, WrongStatus):
+                text = str(error).replace(self._supervisor.plan.container_id, name)
+                client.send_json(frames.ERROR, error_data(WrongState(text)))
+                return
             print(f"{payload[:200]!r}: {error!r}", file=sys.stderr, flush=True)
             client.send_json(frames.ERROR, error_data(EngineError(str(error))))
         else:

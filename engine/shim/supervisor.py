@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 DRAIN_S = 2.0
 """How long output may come after the end of init, from processes outside that hold its pipes."""
+DYING_MS = 300
 FLUSH_S = 5.0
 """How long clients may take to read the last of it."""
 
@@ -249,6 +251,15 @@ class Supervisor:
         else:
             self.ledger.change(failed, release_network=True)
         self._clear()
+
+    def has_ended(self) -> bool:
+        """Whether the program is gone, be it that the loop has not been told yet. One that is just being taken down
+        by the kernel is waited for, a moment: for those who ask because something failed."""
+        if self.container is None or self.ended or self._pidfd < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(DYING_MS))
 
     def _kill(self, number: int) -> None:
         if self.container and self.ended is None:
