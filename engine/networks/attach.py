@@ -13,6 +13,7 @@ import time
 
 from ..errors import Conflict, EngineError, HostUnfit
 from . import links, ports, rules
+from .conntrack import forget_datagrams
 from .forwarding import allow_forwarding, allow_loopback
 from .netlink import Netlink, NetlinkError
 
@@ -82,6 +83,7 @@ def detach(container_id: str, endpoint: Endpoint, *, interface: bool = True, pid
         rules.withdraw(endpoint)
         if not interface:
             return
+        forget_datagrams(endpoint.ports)
         if endpoint.driver != "bridge":
             if pid:
                 with Netlink(pid) as inside:
@@ -128,8 +130,7 @@ def publish(container_id: str, endpoint: Endpoint) -> None:
     try:
         hold_ports(container_id, endpoint)
         if endpoint.ports and endpoint.driver == "bridge":
-            allow_loopback(endpoint.bridge)
-            rules.publish(endpoint)
+            _open_ports(endpoint)
     except OSError as error:
         raise _failed(endpoint, error) from error
 
@@ -199,9 +200,14 @@ def _attach(pid: int, container_id: str, endpoint: Endpoint) -> list[str]:
     rules.ensure(endpoint)
     changed = allow_forwarding(endpoint)
     if endpoint.ports:
-        allow_loopback(endpoint.bridge)
-        rules.publish(endpoint)
+        _open_ports(endpoint)
     return changed
+
+
+def _open_ports(endpoint: Endpoint) -> None:
+    allow_loopback(endpoint.bridge)
+    rules.publish(endpoint)
+    forget_datagrams(endpoint.ports)
 
 
 def _configure(pid: int, endpoint: Endpoint) -> None:

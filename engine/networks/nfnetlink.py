@@ -74,7 +74,7 @@ def table_exists(name: str) -> bool:
 def forward_chains() -> list[Chain]:
     """All base chains at the forward hook, of every table that sees IP packets."""
     found = []
-    for family, body in _dump(_GETCHAIN, _family(_NFPROTO_UNSPEC)):
+    for family, body in dump(_SUBSYSTEM, _GETCHAIN, _NFPROTO_UNSPEC, b""):
         values = dict(attributes(body))
         if family not in FAMILIES or _NFTA_CHAIN_HOOK not in values:
             continue
@@ -97,7 +97,7 @@ def chain_rules(family: str, table: str, chain: str) -> list[Rule]:
     number = next(number for number, name in FAMILIES.items() if name == family)
     asked = attribute(_NFTA_RULE_TABLE, _name(table)) + attribute(_NFTA_RULE_CHAIN, _name(chain))
     try:
-        dumped = _dump(_GETRULE, _family(number) + asked)
+        dumped = dump(_SUBSYSTEM, _GETRULE, number, asked)
     except FileNotFoundError:
         return []
     found = []
@@ -173,11 +173,11 @@ def _element(table: str, element: Element) -> bytes:
     )
 
 
-def _dump(kind: int, payload: bytes) -> list[tuple[int, bytes]]:
-    """Family and attributes of each answer. Raises OSError."""
+def dump(subsystem: int, kind: int, family: int, payload: bytes) -> list[tuple[int, bytes]]:
+    """Family and attributes of each answer to a question for all. Raises OSError."""
     found: list[tuple[int, bytes]] = []
     with _open() as door:
-        door.send(_message(_SUBSYSTEM << 8 | kind, _REQUEST | _DUMP, 1, payload))
+        door.send(_message(subsystem << 8 | kind, _REQUEST | _DUMP, 1, _family(family) + payload))
         while True:
             data = door.recv(1 << 18)
             offset = 0
@@ -190,6 +190,16 @@ def _dump(kind: int, payload: bytes) -> list[tuple[int, bytes]]:
                     raise OSError(number, os.strerror(number).lower())
                 found.append((data[offset + 16], data[offset + 20 : offset + length]))
                 offset += length + (-length % 4)
+
+
+def send(subsystem: int, kind: int, family: int, payload: bytes) -> None:
+    """One request that stands alone. Raises OSError."""
+    with _open() as door:
+        door.send(_message(subsystem << 8 | kind, _REQUEST | _ACK, 1, _family(family) + payload))
+        data = door.recv(1 << 14)
+    number = -int(struct.unpack_from("=i", data, 16)[0])
+    if number:
+        raise OSError(number, os.strerror(number).lower())
 
 
 def _transact(requests: list[tuple[int, int, bytes]]) -> None:

@@ -656,3 +656,81 @@ def test_the_commands_of_both_families(lone: LoneHost, there: Callable[[Callable
         assert "one of each family is supported" in refused.stderr
 
     there(story)
+
+
+def test_one_who_goes_on_asking_reaches_who_is_there_now(
+    lone: LoneHost, there: Callable[[Callable[[Outside], None]], None]
+) -> None:
+    """The same socket of a client outside: it asked before there was anybody, and goes on when there is another."""
+
+    def story(outside: Outside) -> None:
+        lone.engine.networks.create("dual", ipv6=True)
+        port = PortMapping(container_port=53, host_port=5353, protocol="udp")
+        clients = []
+        for family, address in ((socket.AF_INET, outside.host), (socket.AF_INET6, outside.host6)):
+            with InNetwork(outside.pid):
+                client = socket.socket(family, socket.SOCK_DGRAM)
+            client.settimeout(0.3)
+            client.connect((address, 5353))
+            clients.append(client)
+
+        def answered(client: socket.socket) -> str:
+            try:
+                client.send(b"?")
+                return client.recv(100).decode().split()[0]
+            except OSError:
+                return ""
+
+        assert [answered(client) for client in clients] == ["", ""]
+        for name in ("first", "second"):
+            container = lone.start(name, "dual", ports=(port,))
+            serving(container, (53, "udp"))
+            for client in clients:
+                wait_until(f"an answer of {name}", lambda client=client, name=name: answered(client) == name)  # type: ignore[misc]
+            lone.engine.containers.remove(name, force=True)
+        for client in clients:
+            client.close()
+
+    there(story)
+
+
+def test_what_the_drivers_options_say(lone: LoneHost, there: Callable[[Callable[[Outside], None]], None]) -> None:
+    def story(outside: Outside) -> None:
+        create = lone.engine.networks.create
+        bridge = "com.docker.network.bridge."
+        shell("ip addr add 203.0.113.9/32 dev lo")
+        shell(f"nsenter -t {outside.pid} -n ip route add 203.0.113.9 via {outside.host}")
+        create("named", options={f"{bridge}name": "mybridge", "com.docker.network.container_iface_prefix": "net"})
+        create("sourced", options={"com.docker.network.host_ipv4": "203.0.113.9"})
+        create("plain", options={f"{bridge}enable_ip_masquerade": "false"})
+        create("bound", options={f"{bridge}host_binding_ipv4": "127.0.0.1"})
+        create("alone", internal=True, options={f"{bridge}gateway_mode_ipv4": "isolated"})
+        create("without", options={f"{bridge}inhibit_ipv4": "true"})
+        parent = shell(f"ip -o addr show to {outside.host}").split()[1]
+        create("trusting", options={f"{bridge}trusted_host_interfaces": f"nosuch0:{parent}"})
+        outside.serve(9000)
+        lone.start("named-one", "named")
+        assert "mybridge" in shell("ip -o link")
+        assert "net0" in lone.inside("named-one", "ip", "-o", "link")[1]
+        assert place(lone.start("sourced-one", "sourced")).ask(outside.address, 9000) == "outside 203.0.113.9"
+        plain = lone.start("plain-one", "plain")
+        shell(f"nsenter -t {outside.pid} -n ip route add {plain.endpoints[0].address} via {outside.host}")
+        assert place(plain).ask(outside.address, 9000) == f"outside {plain.endpoints[0].address}"
+        bound = lone.start("bound-one", "bound", ports=(PortMapping(container_port=80),))
+        serving(bound, (80, "tcp"))
+        assert HOST.ask("127.0.0.1", published(bound, 80)).startswith("bound-one ")
+        assert HOST.ask(outside.host, published(bound, 80)) == "ConnectionRefusedError"
+        for network in ("alone", "without"):
+            there_is = lone.engine.networks.get(network)
+            one, two = lone.start(f"{network}-one", network), lone.start(f"{network}-two", network)
+            serving(one, (80, "tcp"))
+            assert place(two).ask(one.endpoints[0].address, 80).startswith(f"{network}-one ")
+            assert there_is.gateway not in shell(f"ip -o addr show dev {there_is.bridge}")
+            assert lone.inside(two.name, "ip", "route", "show", "default") == (0, "")
+        trusting = lone.start("trusting-one", "trusting")
+        serving(trusting, (80, "tcp"))
+        shell(f"nsenter -t {outside.pid} -n ip route add {trusting.endpoints[0].address} via {outside.host}")
+        assert outside.ask(trusting.endpoints[0].address, 80) == f"trusting-one {outside.address}"
+        shell("ip addr del 203.0.113.9/32 dev lo")
+
+    there(story)
