@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,6 @@ from .bundle import OWN, RUNTIME, Bundle, fresh_bundle, remove_cgroup_parents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,10 +31,15 @@ def bundle(tmp_path: Path) -> Iterator[Bundle]:
         pytest.skip("needs a static busybox")
     if not OWN and shutil.which(RUNTIME) is None:
         pytest.skip(f"needs {RUNTIME}")
-    with fresh_bundle(tmp_path) as made:
-        yield made
-    with open("/proc/self/mountinfo") as file:
-        assert str(tmp_path) not in file.read()
+    # Not below pytest's folder: another session closes that to all but root, and so to root of a user namespace.
+    with tempfile.TemporaryDirectory(prefix="pydock-bundle-", dir="/tmp", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)
+        with fresh_bundle(Path(directory)) as made:
+            yield made
+        with open("/proc/self/mountinfo") as file:
+            mounts = file.read()
+        assert directory not in mounts
+        assert str(tmp_path) not in mounts
 
 
 @pytest.fixture
