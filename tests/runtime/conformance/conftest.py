@@ -18,7 +18,7 @@ _outcomes: dict[str, str] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if not _RESULTS or "/conformance/" not in report.nodeid:
+    if not _RESULTS or "PYTEST_XDIST_WORKER" in os.environ or "/conformance/" not in report.nodeid:
         return
     name = report.nodeid.partition("/conformance/")[2]
     if hasattr(report, "wasxfail"):
@@ -30,11 +30,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _outcomes[name] = "failed"
     elif report.when == "call":
         _outcomes.setdefault(name, "passed")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _RESULTS and not hasattr(session.config, "workerinput"):
-        Path(_RESULTS).write_text(json.dumps(dict(sorted(_outcomes.items())), indent=1) + "\n")
+    # each time, so that a run that is cut off leaves what it has seen
+    Path(_RESULTS).write_text(json.dumps(dict(sorted(_outcomes.items())), indent=1) + "\n")
 
 
 @pytest.fixture
