@@ -24,7 +24,7 @@ TOLD = (
     *("image", "exitCode", "signal", "oldName", "container", "driver", "type", "destination", "execDuration"),
     "reclaimed",
 )
-FILTERS = ("container", "event", "image", "label", "network", "type", "volume")
+FILTERS = ("container", "daemon", "event", "image", "label", "network", "scope", "type", "volume")
 
 
 def events(context: Context, options: Parsed) -> int:
@@ -129,6 +129,8 @@ def _matches(event: Event, key: str, values: list[str]) -> bool:
         return event.type in values
     if key == "event":
         return event.action.partition(":")[0] in values or event.action in values
+    if key in ("daemon", "scope"):
+        return key == "scope" and "local" in values
     if key == "label":
         from .filters import matches_labels
 

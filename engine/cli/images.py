@@ -7,7 +7,7 @@ import time
 from .filters import matches_labels, parse_filters
 from .listing import print_rows, short_id
 from .options import Command, flag, many, text
-from .units import decimal_size, human_duration, local_time
+from .units import decimal_size, human_duration, local_time, parse_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .filters import Filters
     from .options import Parsed
 
-FILTERS = ("before", "dangling", "label", "reference", "since")
+FILTERS = ("before", "dangling", "label", "reference", "since", "until")
 NONE = "<none>"
 COLUMNS = (
     ("REPOSITORY", "Repository"),
@@ -142,6 +142,9 @@ def filtered(engine: Engine, found: list[Image], filters: Filters) -> list[Image
     for value in filters.get("since", ()):
         limit = engine.images.get(value).created_ns
         result = [image for image in result if image.created_ns > limit]
+    for value in filters.get("until", ()):
+        limit = parse_time(value, "--filter until")
+        result = [image for image in result if image.created_ns < limit]
     return result
 
 

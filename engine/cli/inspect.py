@@ -43,7 +43,7 @@ def inspect(context: Context, options: Parsed, kinds: tuple[str, ...] = KINDS) -
     found, failed = [], False
     for name in options.arguments:
         try:
-            document = _look_up(context.engine, name, kinds, options.flag("size"))
+            document = _look_up(context.engine, name, kinds, options.given("size") and options.flag("size"))
         except NotFound as error:
             failed = True
             sys.stderr.write(refusal(_missing(error, name, kinds)) + "\n")
@@ -97,6 +97,12 @@ def _of(kind: str) -> Callable[[Context, Parsed], int]:
 _FORMAT = text("-f, --format", "FORMAT", "json or a Go template, such as '{{.State.Pid}}'")
 _SIZE = flag("-s, --size", "Display total file sizes if the type is container")
 
+_MORE = {
+    "container": (_SIZE,),
+    "image": (text("--platform", "OS/ARCH", "Accepted for docker's sake; an image is here for one platform"),),
+    "network": (flag("-v, --verbose", "Accepted for docker's sake; there are no services here"),),
+    "volume": (),
+}
 COMMANDS = {
     "inspect": Command(
         "inspect",
@@ -112,7 +118,7 @@ COMMANDS = {
             f"{kind.upper()} [{kind.upper()}...]",
             f"Display detailed information on one or more {kind}s",
             _of(kind),
-            (_FORMAT, _SIZE),
+            (_FORMAT, *_MORE[kind]),
             minimum=1,
         )
         for kind in KINDS

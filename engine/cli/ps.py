@@ -26,6 +26,7 @@ FILTERS = (
     "expose",
     "health",
     "id",
+    "is-task",
     "label",
     "name",
     "network",
@@ -164,6 +165,8 @@ def _matches_one(engine: Engine, container: Container, key: str, value: str) -> 
         return _has_port(container, value, key == "expose")
     if key == "ancestor":
         return _made_of(engine, container, value)
+    if key == "is-task":  # of a swarm, which there is not
+        return value.lower() in ("false", "0")
     return key == "health" and value == (container.health or "none")
 
 

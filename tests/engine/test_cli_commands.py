@@ -396,3 +396,13 @@ def test_top_with_columns_of_ones_own(loop: EngineRoot) -> None:
     assert heading.split() == ["PID", "COMMAND"]
     assert any(row.split()[1] == "sh" for row in rows)
     assert "pid" in loop.pydock("top", "loop", "-o", "comm").stderr
+
+
+def test_filters_that_only_docker_has_a_use_for(loop: EngineRoot) -> None:
+    assert loop.ok("ps", "-q", "--filter", "is-task=true") == ""
+    assert loop.ok("ps", "--filter", "is-task=false", "--format", "{{.Names}}") == "loop"
+    assert loop.ok("images", "-q", "--filter", "until=1h") != ""
+    assert loop.ok("images", "-q", "--filter", "until=2001-01-01") == ""
+    told = loop.ok("events", "--since", "1h", "--until", "0s", "--filter", "container=loop", "--filter", "scope=local")
+    assert "container start" in told
+    assert loop.ok("events", "--since", "1h", "--until", "0s", "--filter", "scope=swarm") == ""
