@@ -113,7 +113,7 @@ def read(view: View, path: str, container: str) -> Iterator[bytes]:
     except OSError as error:
         os.close(parent_fd)
         raise _not_found(path, container, error) from error
-    return gathered(_archive(view.fd, parent_fd, base, path))
+    return gathered(_archive(view, parent_fd, base, path))
 
 
 def write(
@@ -144,30 +144,30 @@ def write(
             raise InvalidRequest(f"{container}:{path} is read-only: it cannot be copied to")
     finally:
         os.close(fd)
-    extraction = Extraction(view.fd, folder, inside=True, owner=owner, strict=strict)
+    extraction = Extraction(view.fd, folder, inside=True, owner=owner, strict=strict, id_base=view.id_base)
     extraction.run(open_archive(read))
     return extraction.size
 
 
 def export(view: View) -> Iterator[bytes]:
     """The whole root as an archive, in pieces."""
-    return gathered(_everything(view.fd))
+    return gathered(_everything(view))
 
 
-def _everything(root_fd: int) -> Iterator[bytes]:
-    fd = resolve.open_in_root(root_fd, "/", os.O_RDONLY | os.O_DIRECTORY)
-    yield from TreeWriter().below(fd, b"")
+def _everything(view: View) -> Iterator[bytes]:
+    fd = resolve.open_in_root(view.fd, "/", os.O_RDONLY | os.O_DIRECTORY)
+    yield from TreeWriter(id_base=view.id_base).below(fd, b"")
     yield header.END
 
 
-def _archive(root_fd: int, parent_fd: int, base: bytes, path: str) -> Iterator[bytes]:
-    root = os.stat(".", dir_fd=root_fd)
+def _archive(view: View, parent_fd: int, base: bytes, path: str) -> Iterator[bytes]:
+    root = os.stat(".", dir_fd=view.fd)
     whole = _cleaned(path) == "/"
 
     def skip_below(name: bytes, status: os.stat_result) -> bool:
         return whole and name.removeprefix(b"./") in _KERNEL_ROOTS and status.st_dev != root.st_dev
 
-    writer = TreeWriter(skip_below=skip_below)
+    writer = TreeWriter(skip_below=skip_below, id_base=view.id_base)
     name = b"." if whole or path.endswith("/.") else os.fsencode(posixpath.basename(_cleaned(path)))
     try:
         yield from writer.tree(parent_fd, base, name)

@@ -45,7 +45,8 @@ _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 class View:
     """`with View(…) as view:` `view.fd`, and `view.running`. With `write`, a container that does not run cannot be
-    started meanwhile. Without `with_mounts` only the root file system itself, none of what is mounted in it."""
+    started meanwhile. Without `with_mounts` only the root file system itself, none of what is mounted in it.
+    `id_base`: the id here that is root's in there."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class View:
     ) -> None:
         self.fd = -1
         self.running = False
+        self.id_base = 0
         self._store = store
         self._paths = paths
         self._images = images
@@ -116,6 +118,7 @@ class View:
         finally:
             os.close(pidfd)
         self.running = True
+        self.id_base = container.id_base
         return True
 
     def _open_resting(self) -> None:
@@ -144,6 +147,8 @@ class View:
         calls.unshare(constants.CLONE_NEWNS)
         self._namespace_fd = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         mounts.mount("none", "/", "", constants.MS_REC | constants.MS_PRIVATE)
+        if os.path.exists(f"{bundle}/copied"):
+            self.id_base = container.id_base  # a copy's owners are those of the container's user namespace
         root = self._mount_root(bundle, layers)
         self.fd = os.open(root, _FOLDER)
         if self._with_mounts:
@@ -177,6 +182,8 @@ class View:
             prepare(source)
         for planned in plan_mounts(config, bundle):
             if _is_file_or_folder(planned):
+                if not self.id_base:  # as on disk: nobody here is in the container's user namespace
+                    planned.mappings, planned.options.idmap = ([], []), ""
                 mounting.perform(self.fd, planned)
         if self._write and config["root"].get("readonly"):
             mounts.set_attributes(self.fd, add=constants.MOUNT_ATTR_RDONLY)

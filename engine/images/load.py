@@ -7,6 +7,8 @@ by the confined unpacker and compared with what the configuration says. The inde
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -34,6 +36,7 @@ from .pack import pack_layer
 from .reference import parse
 from .unpack import tar
 from .unpack.errors import BadLayer
+from .unpack.run import RESERVED_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 _FILES_MAX = 20_000
 _NAME_MAX = 1024
 _NESTED_MAX = 4
+_PREFIX = "load-"
 _IMAGE_NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"
 _DOCKER = "vnd.docker."
@@ -68,8 +72,11 @@ def load(paths: Paths, store: LayerStore, read: Callable[[int], bytes], platform
 
     The caller holds a PullsLock. Images that came before a bad one stay loaded.
     """
-    folder = f"{paths.tmp}/load-{os.urandom(8).hex()}"
+    _sweep(paths.tmp)
+    folder = f"{paths.tmp}/{_PREFIX}{os.urandom(8).hex()}"
     os.mkdir(folder, 0o700)
+    held_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(held_fd, fcntl.LOCK_EX)
     try:
         spooled = _Spool(folder)
         try:
@@ -90,9 +97,32 @@ def load(paths: Paths, store: LayerStore, read: Callable[[int], bytes], platform
             hint="pydock import makes an image of a file system's archive.",
         )
     finally:
-        import shutil
+        _remove(folder)
+        os.close(held_fd)
 
-        shutil.rmtree(folder, ignore_errors=True)
+
+def _sweep(parent: str) -> None:
+    """Remove the folders of loads that were killed: nobody holds their lock any more."""
+    for name in os.listdir(parent):
+        if not name.startswith(_PREFIX):
+            continue
+        try:
+            fd = os.open(f"{parent}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(f"{parent}/{name}")
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+
+
+def _remove(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _File:
@@ -110,6 +140,8 @@ class _Spool:
         self._files: dict[str, _File] = {}
         self._links: dict[str, str] = {}
         self._by_digest: dict[str, _File] = {}
+        disk = os.statvfs(folder)
+        self._budget = disk.f_bavail * disk.f_frsize - RESERVED_BYTES
 
     def fill(self, source: Source) -> None:
         count = 0
@@ -150,6 +182,9 @@ class _Spool:
         return read_file(file, limit, name)
 
     def _take(self, name: str, size: int, source: Source, number: int) -> int:
+        self._budget -= size
+        if self._budget < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         path = f"{self._folder}/{number}"
         digest = hashlib.sha256()
         left = size

@@ -40,7 +40,7 @@ def chosen(paths: Paths, references: Sequence[str]) -> list[IndexEntry]:
 
 
 def archive(paths: Paths, entries: Sequence[IndexEntry]) -> Iterator[bytes]:
-    """The tar of these images. Raises CorruptContent when one is damaged."""
+    """The tar of these images. Raises CorruptContent and NotFound, before the first piece, when one is damaged."""
     content = ContentStore(paths)
     blobs: dict[str, None] = {}
     images: dict[str, dict[str, Any]] = {}
@@ -61,13 +61,21 @@ def archive(paths: Paths, entries: Sequence[IndexEntry]) -> Iterator[bytes]:
             image["RepoTags"].append(parse(entry.reference).familiar)
     for image in images.values():
         image["RepoTags"] = image["RepoTags"] or None
+    for digest in blobs:
+        content.size(digest)
+    return _pieces(content, sorted(blobs), descriptors, list(images.values()))
+
+
+def _pieces(
+    content: ContentStore, blobs: list[str], descriptors: list[dict[str, Any]], images: list[dict[str, Any]]
+) -> Iterator[bytes]:
     yield from _folder("blobs/")
     yield from _folder("blobs/sha256/")
-    for digest in sorted(blobs):
+    for digest in blobs:
         yield from _blob(content, digest)
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": descriptors}
     yield from _file("index.json", encode(index))
-    yield from _file("manifest.json", encode_list(list(images.values())))
+    yield from _file("manifest.json", encode_list(images))
     yield from _file("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     yield header.END
 

@@ -16,6 +16,7 @@ from runtime.kernel import mounts
 from ..errors import HostUnfit
 
 FSCONFIG_MAXIMUM = 255
+_plain_options: list[str] | None = None
 _PATH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -56,7 +57,7 @@ def unmount(container_dir: str) -> None:
 
 def _mount(container_dir: str, own_dir: str, lower_dirs: tuple[str, ...], volatile: bool) -> None:
     """`own_dir` has upper/ and work/: the container's folder, or that folder mounted in another place."""
-    flags = ["volatile"] if volatile else []
+    flags = [*_plain(), *(["volatile"] if volatile else [])]
     upper = [f"upperdir={own_dir}/upper", f"workdir={own_dir}/work"]
     paths = (*lower_dirs, f"{own_dir}/upper")
     # Longer values are refused; some of these characters mean something to some kernels.
@@ -72,6 +73,22 @@ def _mount(container_dir: str, own_dir: str, lower_dirs: tuple[str, ...], volati
             _attach(mount_fd, f"{container_dir}/rootfs")
             return
     _mount_by_descriptors(container_dir, own_dir, lower_dirs, flags)
+
+
+def _plain() -> list[str]:
+    """Options for changes that are whole files in their places, where the kernel does otherwise by default: a renamed
+    directory that only redirects, or a file without its data, would be lost on `diff` and `commit`."""
+    global _plain_options
+    if _plain_options is None:
+        _plain_options = []
+        for name in ("redirect_dir", "metacopy"):
+            try:
+                with open(f"/sys/module/overlay/parameters/{name}", encoding="ascii") as file:
+                    if file.read(1) == "Y":
+                        _plain_options.append(f"{name}=off")
+            except OSError:
+                continue
+    return _plain_options
 
 
 def _attach(mount_fd: int, target: str) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _CACHED = 32
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_IDS = 1 << 16
 _MAXIMUM_ID = (1 << 32) - 2
 _LATEST_NS = (1 << 34) * 10**9
 _SPECIAL = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
@@ -41,7 +42,8 @@ class Extraction:
 
     `root_fd`: with `inside`, the container's root, and `folder` a path in it; else the directory itself. `owner`: who
     owns everything, None for the archive's word. `strict`: neither does a file replace a directory nor the reverse.
-    `with_root`: the directory takes the attributes that the archive has for it.
+    `id_base`: the root of the user namespace that all of it belongs to, whose owners the archive tells. `with_root`:
+    the directory takes the attributes that the archive has for it.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Extraction:
         owner: tuple[int, int] | None = None,
         strict: bool = False,
         with_root: bool = False,
+        id_base: int = 0,
     ) -> None:
         self._root_fd = root_fd
         self._folder = folder.strip("/")
@@ -60,6 +63,7 @@ class Extraction:
         self._owner = owner
         self._strict = strict
         self._with_root = with_root
+        self._id_base = id_base
         self._folders: dict[bytes, int] = {}
         self._times: dict[bytes, int] = {}
         self._root_time_ns = -1
@@ -69,6 +73,16 @@ class Extraction:
     def run(self, source: Source, rename: Rename | None = None) -> None:
         """Unpack everything; `rename` gives each name its new one. Raises InvalidRequest for an archive that is none
         or breaks out, EngineError from the file system."""
+        if not self._id_base:
+            self._run(source, rename)
+            return
+        from runtime.kernel.fsuid import FileSystemUser
+
+        # What this machine's root makes would belong to nobody there, which the kernel refuses.
+        with FileSystemUser(self._id_base, self._id_base):
+            self._run(source, rename)
+
+    def _run(self, source: Source, rename: Rename | None) -> None:
         try:
             while (entry := tar.next_entry(source)) is not None:
                 self.entries += 1
@@ -99,6 +113,10 @@ class Extraction:
             entry.uid, entry.gid = self._owner
         if not 0 <= entry.uid <= _MAXIMUM_ID or not 0 <= entry.gid <= _MAXIMUM_ID:
             raise BadLayer(f"{show(name)}: impossible owner {entry.uid}:{entry.gid}")
+        if self._id_base:
+            if max(entry.uid, entry.gid) >= _IDS:
+                raise BadLayer(f"{show(name)}: the container's user namespace has no owner {entry.uid}:{entry.gid}")
+            entry.uid, entry.gid = entry.uid + self._id_base, entry.gid + self._id_base
         entry.mtime_ns = max(0, min(entry.mtime_ns, _LATEST_NS))
         parent, _, base = name.rpartition(b"/")
         parent_fd = self._open(parent)

@@ -47,19 +47,22 @@ def encode(
     link: bytes = b"",
     xattrs: Mapping[str, bytes] | None = None,
     precise: bool = False,
+    owner: tuple[int, int] | None = None,
 ) -> bytes:
-    """The header blocks of one entry; `size` bytes of content and `padding(size)` zeros follow."""
+    """The header blocks of one entry; `size` bytes of content and `padding(size)` zeros follow. `owner`: another one
+    than the file's."""
+    uid, gid = owner or (status.st_uid, status.st_gid)
     seconds, fraction = divmod(status.st_mtime_ns, 10**9)
     pax: list[tuple[bytes, bytes]] = []
     if len(name) > 100 or not name.isascii():
         pax.append((b"path", name))
     if len(link) > 100 or not link.isascii():
         pax.append((b"linkpath", link))
-    for key, value, limit in ((b"size", size, _OCTAL_12), (b"uid", status.st_uid, _OCTAL_8)):
+    for key, value, limit in ((b"size", size, _OCTAL_12), (b"uid", uid, _OCTAL_8)):
         if value > limit:
             pax.append((key, str(value).encode()))
-    if status.st_gid > _OCTAL_8:
-        pax.append((b"gid", str(status.st_gid).encode()))
+    if gid > _OCTAL_8:
+        pax.append((b"gid", str(gid).encode()))
     if not 0 <= seconds <= _OCTAL_12 or (precise and fraction):
         pax.append((b"mtime", _decimal(status.st_mtime_ns, precise)))
     pax += [(b"SCHILY.xattr." + os.fsencode(key), value) for key, value in sorted((xattrs or {}).items())]
@@ -68,8 +71,8 @@ def encode(
         name[:100],
         kind,
         mode=stat.S_IMODE(status.st_mode),
-        uid=min(status.st_uid, _OCTAL_8),
-        gid=min(status.st_gid, _OCTAL_8),
+        uid=min(uid, _OCTAL_8),
+        gid=min(gid, _OCTAL_8),
         size=min(size, _OCTAL_12),
         seconds=max(0, min(seconds, _OCTAL_12)),
         link=link[:100],

@@ -23,16 +23,19 @@ PIECE = 1 << 20
 GATHERED = 1 << 17
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_IDS, _NOBODY = 1 << 16, 65534
 _NOT_KEPT = ("trusted.overlay.", "user.overlay.", "security.selinux", "trusted.")
 
 
 class TreeWriter:
     """Archives files and trees; remembers inodes with several names, so that hard links stay links.
 
-    `skip_below(name, status)`: a directory whose content is left out. `precise`: times to the nanosecond.
+    `skip_below(name, status)`: a directory whose content is left out. `precise`: times to the nanosecond. `id_base`:
+    what is taken off every owner.
     """
 
-    def __init__(self, *, skip_below: Skip | None = None, precise: bool = False) -> None:
+    def __init__(self, *, skip_below: Skip | None = None, precise: bool = False, id_base: int = 0) -> None:
+        self._id_base = id_base
         self._skip_below = skip_below
         self._precise = precise
         self._linked: dict[tuple[int, int], bytes] = {}
@@ -59,7 +62,7 @@ class TreeWriter:
         if kind == b"5":
             name = name.rstrip(b"/") + b"/"
         xattrs = _attributes(f"/proc/self/fd/{parent_fd}/".encode() + base) if kind == b"5" else None
-        yield header.encode(name, kind, status, link=link, xattrs=xattrs, precise=self._precise)
+        yield self._header(name, kind, status, link=link, xattrs=xattrs)
 
     def tree(self, parent_fd: int, base: bytes, name: bytes) -> Iterator[bytes]:
         """One file, or a directory and all below it, parents before children."""
@@ -90,11 +93,26 @@ class TreeWriter:
             for fd, _, _ in waiting:
                 os.close(fd)
 
+    def _header(
+        self,
+        name: bytes,
+        kind: bytes,
+        status: os.stat_result,
+        *,
+        size: int = 0,
+        link: bytes = b"",
+        xattrs: dict[str, bytes] | None = None,
+    ) -> bytes:
+        owner = (_inside(status.st_uid, self._id_base), _inside(status.st_gid, self._id_base))
+        return header.encode(
+            name, kind, status, owner=owner, size=size, link=link, xattrs=xattrs, precise=self._precise
+        )
+
     def _file(self, parent_fd: int, base: bytes, name: bytes, status: os.stat_result) -> Iterator[bytes]:
         if status.st_nlink > 1:
             first = self._linked.setdefault((status.st_dev, status.st_ino), name)
             if first != name:
-                yield header.encode(name, header.HARD_LINK, status, link=first, precise=self._precise)
+                yield self._header(name, header.HARD_LINK, status, link=first)
                 return
         try:
             fd = os.open(base, _FILE, dir_fd=parent_fd)
@@ -105,7 +123,7 @@ class TreeWriter:
             if not stat.S_ISREG(status.st_mode):
                 return
             size = status.st_size
-            yield header.encode(name, b"0", status, size=size, xattrs=_attributes(fd), precise=self._precise)
+            yield self._header(name, b"0", status, size=size, xattrs=_attributes(fd))
             yield from _content(fd, size)
             yield bytes(header.padding(size))
         finally:
@@ -124,6 +142,11 @@ def gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
             waiting, length = [], 0
     if waiting:
         yield b"".join(waiting)
+
+
+def _inside(identifier: int, base: int) -> int:
+    """An owner as a user namespace that begins at `base` has it; others are nobody there."""
+    return identifier - base if base <= identifier < base + _IDS or not base else _NOBODY
 
 
 def _content(fd: int, size: int) -> Iterator[bytes]:

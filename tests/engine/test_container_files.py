@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.engine import Engine
-from engine.errors import EngineError, InvalidRequest, NotFound
+from engine.errors import EngineError, HostUnfit, InvalidRequest, NotFound, StartFailed
 from engine.models import CreateRequest, Mount
 from tests.support.engine import EngineRoot, wait_until
 
@@ -223,3 +223,28 @@ def test_nothing_is_left_of_looking(pydock: EngineRoot, engine: Engine, image: s
         engine.containers.path_stat("looked", "/etc/hostname")
         assert stat.S_ISDIR(engine.containers.path_stat("looked", "/etc").mode)
     assert len(os.listdir("/proc/self/fd")) <= descriptors + 1
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_owners_of_a_container_in_a_user_namespace(engine: Engine, image: str, running: bool) -> None:
+    """Outside, its root is one of the host's many nobodies; in archives everybody is who they are inside."""
+    try:
+        name = start(engine, image, "mapped", userns_mode="auto")
+    except (HostUnfit, StartFailed) as error:
+        pytest.skip(f"needs containers in user namespaces: {error.message}")
+    if not running:
+        engine.containers.stop(name, 0)
+    file = fetch(engine, name, "/made").getmember("made/deep/file")
+    assert (file.uid, file.gid) == (7, 8)
+    for folder in ("/made", "/data"):
+        engine.containers.write_archive(name, folder, archive(("sub", None), ("sub/put", b"x"), owner=5).read)
+        assert fetch(engine, name, f"{folder}/sub/put").getmember("put").uid == 5
+    with engine.containers.export(name) as stream:
+        owners = {member.name: member.uid for member in opened(b"".join(stream))}
+    assert (owners["made/sub/put"], owners["usr/bin"]) == (5, 0)
+    engine.containers.commit(name, "unmapped:1")
+    request = CreateRequest(image="unmapped:1", name="plain", command=("stat", "-c", "%u", "/made/sub/put", "/usr"))
+    engine.containers.create(request)
+    engine.containers.start("plain")
+    engine.containers.wait("plain")
+    assert "".join(line.text for line in engine.containers.logs("plain")).split() == ["5", "0"]

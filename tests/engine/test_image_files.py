@@ -10,13 +10,13 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from engine.engine import Engine
-from engine.errors import CorruptContent, EngineError, ImageNotFound, InvalidRequest
+from engine.errors import CorruptContent, EngineError, ImageNotFound, InvalidRequest, NotFound
 from engine.models import CreateRequest
 from tests.support import other_engines
 from tests.support.engine import EngineRoot
@@ -134,8 +134,26 @@ def test_what_is_saved_is_read_by_others_and_by_us(layout: Path, store: Store, t
         store.images.save(["none"])
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress], ids=["plain", "gzip", "xz"])
-def test_archives_of_docker_and_layouts_are_loaded(store: Store, layout: Path, compress: type[bytes]) -> None:
+def zstd(data: bytes) -> bytes:
+    done = subprocess.run(["zstd", "-c"], input=data, capture_output=True, check=True)
+    return done.stdout
+
+
+needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="needs zstd")
+
+
+@pytest.mark.parametrize(
+    "compress",
+    [
+        pytest.param(bytes, id="plain"),
+        pytest.param(gzip.compress, id="gzip"),
+        pytest.param(lzma.compress, id="xz"),
+        pytest.param(zstd, id="zstd", marks=needs_zstd),
+    ],
+)
+def test_archives_of_docker_and_layouts_are_loaded(
+    store: Store, layout: Path, compress: Callable[[bytes], bytes]
+) -> None:
     layers = archive(member("etc/motd", data=b"base")), archive(member("etc/motd", data=b"top"))
     assert load(store, compress(docker_archive(*layers))) == [("x/y:1",)]
     assert store.file("x/y:1", "etc/motd").read_text() == "top"
@@ -194,6 +212,22 @@ def _members(data: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         files = [(info, tar.extractfile(info)) for info in tar.getmembers()]
         return [(info, file.read() if file is not None else b"") for info, file in files]
+
+
+def test_a_killed_load_leaves_nothing_for_long(store: Store, layout: Path) -> None:
+    left = Path(store.paths.tmp) / "load-of-the-dead"
+    left.mkdir()
+    (left / "1").write_bytes(b"x")
+    load(store, packed(layout))
+    assert not left.exists()
+
+
+def test_a_damaged_image_is_refused_before_the_first_byte(store: Store, layout: Path) -> None:
+    load(store, packed(layout))
+    manifest = json.loads(Path(store.paths.blob(store.images.get("one:1").digest)).read_bytes())
+    Path(store.paths.blob(manifest["layers"][1]["digest"])).unlink()
+    with pytest.raises(NotFound):
+        store.images.save(["one:1"])
 
 
 def test_a_file_systems_archive_becomes_an_image(store: Store) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -145,6 +146,36 @@ def test_accounts(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             store.images.check_login(address, Credentials("ann", "wrong"))
         registry.docker_config(tmp_path / "docker", address, "ann", "secret")
         assert set(push(store, name).values()) == {"exists"}
+
+
+def test_tokens_are_for_what_is_done_and_credentials_for_who_asks(store: Store, address: str) -> None:
+    """A token service in front of the registry, which wants the right scope for each request."""
+    asked: list[str] = []
+
+    def guard(request: Request, _number: int) -> Answer | None:
+        url = urlsplit(request.path)
+        if url.path == "/token":
+            scopes = parse_qs(url.query)["scope"][0]
+            asked.append(f"{request.headers.get('Authorization', '')} {scopes}")
+            return Answer(status=200, body=json.dumps({"token": scopes.encode().hex()}).encode())
+        repository = url.path.split("/blobs/")[0].split("/manifests/")[0].removeprefix("/v2/")
+        needed = [f"repository:{repository}:{'pull' if request.method in ('GET', 'HEAD') else 'pull,push'}"]
+        needed += [f"repository:{source}:pull" for source in parse_qs(url.query).get("from", [])]
+        given = bytes.fromhex(request.headers.get("Authorization", "").removeprefix("Bearer ")).decode()
+        if all(any(scope.startswith(one) for scope in given.split()) for one in needed):
+            return None
+        challenge = f'Bearer realm="http://{proxy.address}/token",service="test",scope="{" ".join(needed)}"'
+        return Answer(status=401, headers={"WWW-Authenticate": challenge})
+
+    with Proxy(address, guard) as proxy:
+        account = Credentials("ann", "secret")
+        assert set(push(store, f"{proxy.address}/token/one:1", credentials=account).values()) == {"pushed"}
+        assert set(push(store, f"{proxy.address}/token/two:1", credentials=account).values()) == {"mounted"}
+        sent = [request.headers.get("Authorization", "") for request in proxy.requests if request.path[:6] != "/token"]
+    assert any("repository:token/one:pull,push" in scopes for scopes in asked)
+    assert any("repository:token/two:pull,push" in scopes and "token/one:pull" in scopes for scopes in asked)
+    assert all(scopes.startswith("Basic ") for scopes in asked)
+    assert not [value for value in sent if value.startswith("Basic ")]
 
 
 def test_only_a_name_that_is_here_is_pushed_and_a_cancel_ends_it(store: Store, address: str) -> None:
