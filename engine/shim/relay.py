@@ -20,6 +20,9 @@ MOST_CONNECTIONS = 256
 BUFFER_BYTES = 1 << 18
 DATAGRAM_IDLE_S = 60.0
 _PIECE_BYTES = 1 << 16
+_ANCILLARY_BYTES = 128
+_IP_PKTINFO = 8
+_IN_PKTINFO_BYTES, _IN6_PKTINFO_BYTES, _LINK_LOCAL = 12, 20, 0xFE
 _BATCH = 32
 
 
@@ -32,10 +35,16 @@ class Relay:
         self._listener = held.socket
         self._target = held.target
         self._pairs: set[_Pair] = set()
-        self._peers: dict[tuple[str, int], _Peer] = {}
+        self._peers: dict[tuple[tuple[str, int], bytes], _Peer] = {}
         self._accepting = False
         self._listener.setblocking(False)
         self._stream = held.protocol == "tcp"
+        if not self._stream:
+            # Whoever asks one of the host's addresses must be answered by that one.
+            if self._listener.family == socket.AF_INET6:
+                self._listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            else:
+                self._listener.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         self._listen()
 
     def close(self) -> None:
@@ -76,17 +85,19 @@ class Relay:
     def _receive(self) -> None:
         for _ in range(_BATCH):
             try:
-                data, client = self._listener.recvfrom(_PIECE_BYTES)
+                data, told, _flags, client = self._listener.recvmsg(_PIECE_BYTES, _ANCILLARY_BYTES)
             except OSError:
                 return
-            peer = self._peers.get(client)
+            from_here = _from_here(told)
+            peer = self._peers.get((client, from_here))
             if peer is None:
                 if len(self._peers) >= MOST_CONNECTIONS:
                     min(self._peers.values(), key=lambda one: one.used_s).close()
                 try:
-                    peer = self._peers[client] = _Peer(self._loop, self._listener, client, self._target, self._peers)
+                    peer = _Peer(self._loop, self._listener, (client, from_here), self._target, self._peers)
                 except OSError:
                     continue
+                self._peers[client, from_here] = peer
             peer.send(data)
 
 
@@ -206,19 +217,23 @@ class _Way:
 
 
 class _Peer:
-    """One who sends datagrams, with a socket of his own towards the container."""
+    """One who sends datagrams, with a socket of his own towards the container. `key`: his address, and ours to which he
+    sent, as the kernel says it."""
 
     def __init__(
         self,
         loop: Loop,
         outside: socket.socket,
-        client: tuple[str, int],
+        key: tuple[tuple[str, int], bytes],
         target: tuple[str, int],
-        peers: dict[tuple[str, int], _Peer],
+        peers: dict[tuple[tuple[str, int], bytes], _Peer],
     ) -> None:
         self._loop = loop
         self._outside = outside
-        self._client = client
+        self._key = key
+        inet6 = outside.family == socket.AF_INET6
+        level, kind = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO) if inet6 else (socket.IPPROTO_IP, _IP_PKTINFO)
+        self._ancillary = [(level, kind, key[1])] if key[1] else []
         self._peers = peers
         self._inside = socket.socket(_family(target), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         try:
@@ -240,7 +255,7 @@ class _Peer:
 
     def close(self) -> None:
         self._timer.cancel()
-        self._peers.pop(self._client, None)
+        self._peers.pop(self._key, None)
         self._loop.unwatch(self._inside.fileno())
         self._inside.close()
 
@@ -248,7 +263,7 @@ class _Peer:
         for _ in range(_BATCH):
             try:
                 data = self._inside.recv(_PIECE_BYTES)
-                self._outside.sendto(data, self._client)
+                self._outside.sendmsg([data], self._ancillary, 0, self._key[0])
             except OSError:
                 return
             self.used_s = time.monotonic()
@@ -263,6 +278,17 @@ class _Peer:
 
 _RESET = b"\1\0\0\0\0\0\0\0"
 """struct linger: on, for no time: the other end is told by a reset."""
+
+
+def _from_here(told: list[tuple[int, int, bytes]]) -> bytes:
+    """The kernel's word for the address that a datagram came to, as it is given back with the answer: without the
+    interface, which the way back need not be, unless the address means nothing without it."""
+    for _level, _kind, value in told:
+        if len(value) == _IN6_PKTINFO_BYTES:
+            return value if value[0] == _LINK_LOCAL else value[:16] + bytes(4)
+        if len(value) == _IN_PKTINFO_BYTES:
+            return bytes(4) + value[4:8] + bytes(4)
+    return b""
 
 
 def _family(target: tuple[str, int]) -> socket.AddressFamily:

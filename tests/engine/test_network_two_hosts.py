@@ -115,6 +115,28 @@ def test_a_published_port_answers_by_every_address(
     there(story)
 
 
+@pytest.mark.parametrize("network", ["bridge", "six"])
+def test_datagrams_are_answered_by_the_address_that_was_asked(
+    lone: LoneHost, there: Callable[[Callable[[Outside], None]], None], network: str
+) -> None:
+    """What the shim passes on: the host has several addresses, and each client takes answers of the one he asked."""
+
+    def story(outside: Outside) -> None:
+        if network == "six":
+            lone.engine.networks.create("six", ipv6=True, ipv4=False)
+        web = lone.start("web", network, ports=WEB)
+        serving(web, *SERVED)
+        number = published(web, 53, "udp")
+        for address, via, family in (("203.0.113.7", outside.host, "-4"), ("fd5e::7", outside.host6, "-6")):
+            shell(f"ip {family} addr add {address} dev lo")
+            shell(f"nsenter -t {outside.pid} -n ip {family} route add {address} via {via}")
+            assert outside.ask(address, number, "udp").startswith("web ")
+            assert outside.ask(via, number, "udp").startswith("web ")
+            shell(f"ip {family} addr del {address} dev lo")
+
+    there(story)
+
+
 def test_the_way_out_of_both_families(lone: LoneHost, there: Callable[[Callable[[Outside], None]], None]) -> None:
     """The machine outside has no route to the containers: it answers because it sees the host's address."""
 
