@@ -32,6 +32,7 @@ _LEGACY = (
     ("ip6tables-legacy", "/proc/thread-self/net/ip6_tables_names"),
 )
 _USER_CHAIN = "DOCKER-USER"
+_FIREWALLD = "firewalld"
 _MARK = "pydock"
 _DEEPEST = 8
 
@@ -62,6 +63,8 @@ def forget_forwarding(bridge: str) -> None:
             continue
         for name in (_USER_CHAIN, chain.name):
             handles = [rule.handle for rule in chain_rules(chain.family, chain.table, name) if _is_ours(rule, bridge)]
+            if chain.table == _FIREWALLD and name == chain.name and not handles and _zoned(bridge, "query"):
+                _zoned(bridge, "remove")
             for handle in handles:
                 try:
                     run(f"delete rule {chain.family} {chain.table} {name} handle {handle}")
@@ -139,18 +142,21 @@ def _open_nft(chain: Chain, bridge: str) -> None:
         f'insert rule {chain.family} {chain.table} {name} {direction} "{bridge}" counter accept comment "{_MARK}"\n'
         for direction in ("iifname", "oifname")
     ]
+    if chain.table == _FIREWALLD and _zoned(bridge, "query"):
+        return
     try:
         run("".join(added))
     except NftError:
-        if not _zoned(bridge):
+        if chain.table != _FIREWALLD or not _zoned(bridge, "add"):
             raise
 
 
-def _zoned(bridge: str) -> bool:
-    """A firewalld that owns its table alone takes an interface into its zone of trust by its own command."""
+def _zoned(bridge: str, verb: str) -> bool:
+    """A firewalld that owns its table alone takes an interface into its zone of trust by its own command; False when
+    it does not, or is not there. `verb`: add, query, remove."""
     import subprocess
 
-    words = ["firewall-cmd", "--zone=trusted", f"--add-interface={bridge}"]
+    words = ["firewall-cmd", "--zone=trusted", f"--{verb}-interface={bridge}"]
     try:
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

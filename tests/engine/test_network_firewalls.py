@@ -3,9 +3,12 @@ that it dropped before, and it is as it was when the last container has gone. Ea
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -138,6 +141,79 @@ def test_packets_pass_beside_rules_that_drop_the_unknown(tmp_path: Path, ruleset
         before = without_counters(shell("nft list ruleset"))
         reach_in_and_out(tmp_path)
         assert without_counters(shell("nft list ruleset")) == before
+
+    on_a_host_of_its_own(story)
+
+
+# Holds its table alone, as newer ones do; its zone of trust is a folder with a file for each interface.
+OWNER = """
+import os, subprocess, sys, time
+folder, ruleset = sys.argv[1:]
+nft = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+def tell(command):
+    print(command, file=nft.stdin, flush=True)
+for line in ruleset.splitlines():
+    tell(line)
+while "reject" not in subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True).stdout:
+    time.sleep(0.02)
+print("ready", flush=True)
+there = set()
+while True:
+    wanted = {name for name in os.listdir(folder) if not name.startswith(".")}
+    for name in wanted - there:
+        tell('add element inet firewalld trusted { "%s" }' % name)
+    for name in there - wanted:
+        tell('delete element inet firewalld trusted { "%s" }' % name)
+    for name in wanted:
+        if '"%s"' % name in subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True).stdout:
+            open(f"{folder}/.{name}", "w").close()
+    there = wanted
+    time.sleep(0.02)
+"""
+COMMAND = """#!/bin/sh
+name=${2#*=}
+echo "$2" >>FOLDER/.log
+case $2 in
+    --add-interface=*) : >FOLDER/$name; while [ ! -e FOLDER/.$name ]; do sleep 0.05; done ;;
+    --query-interface=*) [ -e FOLDER/$name ] ;;
+    --remove-interface=*) rm FOLDER/$name FOLDER/.$name ;;
+esac
+"""
+OWNED = """\
+add table inet firewalld { flags owner; }
+add set inet firewalld trusted { type ifname; }
+add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }
+add rule inet firewalld filter_FORWARD ct state { established, related } accept
+add rule inet firewalld filter_FORWARD iifname @trusted accept
+add rule inet firewalld filter_FORWARD oifname @trusted accept
+add rule inet firewalld filter_FORWARD reject with icmpx type admin-prohibited
+"""
+
+
+def test_a_firewalld_that_owns_its_table_is_asked_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "zone"
+    folder.mkdir()
+    command = tmp_path / "firewall-cmd"
+    command.write_text(COMMAND.replace("FOLDER", str(folder)))
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def story() -> None:
+        owner = subprocess.Popen(
+            [sys.executable, "-c", OWNER, str(folder), OWNED], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        try:
+            assert owner.stdout
+            assert owner.stdout.readline() == "ready\n"
+            reach_in_and_out(tmp_path / "engine")
+            assert [path for path in folder.iterdir() if not path.name.startswith(".")] == []
+            told = [line.split("=")[0] for line in (folder / ".log").read_text().splitlines()]
+            assert told.count("--add-interface") == told.count("--remove-interface") == 2
+        finally:
+            os.killpg(owner.pid, signal.SIGKILL)
+            owner.wait()
 
     on_a_host_of_its_own(story)
 
