@@ -61,7 +61,7 @@ def _check_name(name: str, path: str) -> None:
 
 
 class Moved:
-    """The devices of one container that have been moved; `give_back` undoes it."""
+    """The devices of one container that have been moved; `give_back` undoes it, as long as it is not closed."""
 
     def __init__(self) -> None:
         self._moved: list[tuple[str, int, list[bytes], bool]] = []
@@ -70,7 +70,7 @@ class Moved:
     def move(self, devices: dict[str, Any], namespace_fd: int) -> None:
         """Move them all; `namespace_fd`, a network namespace, is the caller's. Raises SetupFailed at the first that
         cannot be moved, after which those before it are to be given back."""
-        self._namespace_fd = namespace_fd
+        self._namespace_fd = os.dup(namespace_fd)
         outside, inside = netlink.Netlink(), _netlink_in(namespace_fd)
         try:
             for name, entry in devices.items():
@@ -82,6 +82,12 @@ class Moved:
         finally:
             outside.close()
             inside.close()
+
+    def close(self) -> None:
+        """Let go of the container's namespace."""
+        if self._namespace_fd >= 0:
+            os.close(self._namespace_fd)
+            self._namespace_fd = -1
 
     def give_back(self) -> None:
         """Move them to where they came from. Never raises: it is part of undoing."""

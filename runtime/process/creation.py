@@ -92,6 +92,7 @@ class Creation:
         """Take everything back, in reverse order. Never raises: the first fault is the one to report."""
         if self.net_devices is not None:
             self.net_devices.give_back()
+            self.net_devices.close()
         if self.pid:
             try:
                 os.kill(self.pid, _SIGKILL)
@@ -225,6 +226,8 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     directory.write(data)
     if request.pid_file:
         write_pid_file(request.pid_file, creation.pid)
+    if creation.net_devices is not None:
+        creation.net_devices.close()
 
 
 def _make_cgroup(creation: Creation, plan: InitPlan, resources: dict[str, Any]) -> None:
@@ -321,8 +324,11 @@ def _move_net_devices(creation: Creation, plan: InitPlan, devices: dict[str, Any
 
     creation.net_devices = net_devices.Moved()
     joined = [fd for kind, fd, _path in plan.namespaces.joins if kind == "network"]
-    namespace_fd = joined[0] if joined else os.open(f"/proc/{creation.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    creation.net_devices.move(devices, namespace_fd)
+    namespace_fd = os.dup(joined[0]) if joined else os.open(f"/proc/{creation.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        creation.net_devices.move(devices, namespace_fd)
+    finally:
+        os.close(namespace_fd)
     creation.phase("network devices")
 
 
