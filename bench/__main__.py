@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import crowd, networks, rows
+from . import crowd, logs, networks, rows
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ALL: dict[str, Callable[[Stage], rows.Row | list[rows.Row]]] = {
     "P6": rows.pull,
     "P8": crowd.sampling,
     "P13": crowd.list_and_memory,
+    "P14": logs.written,
     "N": lambda _stage: networks.measured(),
 }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+
+PIPE_BYTES = 256 << 10
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +21,11 @@ def near_and_far(*, tty: bool, open_stdin: bool) -> tuple[Three, Three | None]:
         return (-1, -1, -1), None
     stdout_read, stdout_write = os.pipe()
     stderr_read, stderr_write = os.pipe()
+    try:
+        # A program that prints much waits for us a fourth as often; the kernel lends only as many pages as are used.
+        fcntl.fcntl(stdout_write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:  # what all pipes of the user may take is used up
+        pass
     if open_stdin:
         stdin_read, stdin_write = os.pipe()
     else:
