@@ -7,6 +7,8 @@ a key press is no place for an error.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 from .commands import GROUPS, PLAIN, SECTIONS
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     Candidates = Iterable[tuple[str, str]]
 
+PATIENCE_S = 3
 FILES, NO_SPACE = ":files", ":nospace"
 
 LIVE = ("running", "paused", "restarting")
@@ -186,8 +189,6 @@ def _values(context: Context, option: Option, typed: str) -> list[str]:
         keys = option.help.partition(":")[2].replace(",", " ").split()
         return [NO_SPACE, *_lines(((f"{key.partition('=')[0]}=", "") for key in keys), typed)]
     if name in ("--env",):
-        import os
-
         return _lines(((key, "") for key in sorted(os.environ)), typed)
     return _lines(((word, "") for word in WORDS.get(name, ())), typed)
 
@@ -278,6 +279,9 @@ def answer(words: list[str], before_of: Callable[[list[str]], tuple[Before, list
 
     shell, words = (words[0], words[1:]) if words else ("", [])
     trim = 0
+    # an engine far away may not answer; a prompt has to
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(PATIENCE_S)
     try:
         if shell == "bash":
             words, trim = _bash_words(*words[:2])
@@ -290,6 +294,10 @@ def answer(words: list[str], before_of: Callable[[list[str]], tuple[Before, list
         lines = [line if line.startswith(":") else line[trim:] for line in lines]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
+
+
+def _give_up(_number: int, _frame: object) -> None:
+    os._exit(0)
 
 
 def _bash_words(line: str, breaks: str = ":=") -> tuple[list[str], int]:

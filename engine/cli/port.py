@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from ..errors import EngineError
-from .options import Command
+from .options import Command, flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,13 @@ def port(context: Context, options: Parsed) -> int:
             address = f"[{address}]" if ":" in address else address
             inside = f"{mapping.container_port}/{mapping.protocol}"
             lines.append((mapping.container_port, inside, f"{address}:{mapping.host_port}"))
+    if options.flag("json"):
+        found_by: dict[str, list[dict[str, str]]] = {}
+        for _, inside, outside in sorted(lines):
+            address, _, number = outside.rpartition(":")
+            found_by.setdefault(inside, []).append({"HostIp": address.strip("[]"), "HostPort": number})
+        print(json.dumps(found_by))
+        return 0
     if len(options.arguments) == 1:
         for _, inside, outside in sorted(lines):
             print(f"{inside} -> {outside}")
@@ -39,6 +48,7 @@ COMMANDS = {
         "CONTAINER [PRIVATE_PORT[/PROTO]]",
         "List port mappings or a specific mapping for the container",
         port,
+        (flag("--json", "All of them as JSON, in the shape of docker inspect"),),
         minimum=1,
         maximum=2,
         aliases=("container port",),

@@ -6,7 +6,7 @@ import time
 
 from ..errors import InvalidRequest
 from .listing import print_table
-from .options import Command
+from .options import Command, flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ def top(context: Context, options: Parsed) -> int:
         titles, rows = context.remote.containers.top_table(name, tuple(arguments))
     else:
         titles, rows = ps_table(context.engine.containers.top(name), arguments)
-    print_table(titles, rows)
+    if options.flag("json"):
+        import json
+
+        print(json.dumps([dict(zip(titles, row, strict=False)) for row in rows]))
+    else:
+        print_table(titles, rows)
     return 0
 
 
@@ -75,6 +80,7 @@ COMMANDS = {
         "CONTAINER [ps OPTIONS]",
         "Display the running processes of a container",
         top,
+        (flag("--json", "A list of objects, one a process"),),
         minimum=1,
         interspersed=False,
         aliases=("container top",),

@@ -28,7 +28,7 @@ def version(context: Context, options: Parsed) -> int:
     client = {
         "Version": VERSION,
         "ApiVersion": "1.47",
-        "OciRuntimeSpec": "1.2.0",
+        "OciRuntimeSpec": "1.3.0",
         "Python": sys.version.split()[0],
         "Os": "linux",
         "Arch": _MACHINES.get(system.machine, system.machine),

@@ -396,6 +396,7 @@ def test_top_with_columns_of_ones_own(loop: EngineRoot) -> None:
     assert heading.split() == ["PID", "COMMAND"]
     assert any(row.split()[1] == "sh" for row in rows)
     assert "pid" in loop.pydock("top", "loop", "-o", "comm").stderr
+    assert any(row["CMD"].startswith("sh -c trap") for row in json.loads(loop.ok("top", "--json", "loop")))
 
 
 def test_filters_that_only_docker_has_a_use_for(loop: EngineRoot) -> None:

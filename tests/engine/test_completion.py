@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -91,6 +92,15 @@ def test_a_wrong_engine_is_nothing_to_complete(pydock: EngineRoot) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     done = pydock.pydock("__complete")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_engine_that_does_not_answer_holds_no_prompt(pydock: EngineRoot, tmp_path: Path) -> None:
+    path = tmp_path / "silent.sock"
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        done = pydock.pydock("__complete", "bash", f"pydock --host unix://{path} stop ", ":=")
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def run_shell(root: EngineRoot, program: Path, *words: str) -> str:

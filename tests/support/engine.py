@@ -32,12 +32,15 @@ class EngineRoot:
         self._started: list[subprocess.Popen[bytes]] = []
         self.root = base / "lib"
         self.run_root = base / "run"
+        # what chooses another engine would send the tests there
+        elsewhere = ("PYDOCK_HOST", "PYDOCK_CONTEXT", "DOCKER_HOST")
         self.environment = {
-            **os.environ,
+            **{name: text for name, text in os.environ.items() if name not in elsewhere},
             "PYDOCK_ROOT": str(self.root),
             "PYDOCK_RUN_ROOT": str(self.run_root),
             "PYTHONPATH": str(REPOSITORY),
             "XDG_STATE_HOME": str(base / "state"),
+            "XDG_CONFIG_HOME": str(base / "config"),
             "TERM": "xterm-256color",
         }
 

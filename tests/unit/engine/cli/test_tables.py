@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.api.router import API_VERSION, text_of
 from engine.cli import help as pages
 from engine.cli.listing import print_rows
 from engine.cli.main import load
 from engine.cli.options import Command, parse, text
 from engine.cli.table import columns_of, table
+from runtime.spec import OCI_VERSION
 
 HEADINGS = ("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
 ROWS = [
@@ -91,7 +93,9 @@ def test_version_as_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     for name in ("DOCKER_HOST", "PYDOCK_HOST", "PYDOCK_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
     assert main(["version", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["Server"]["ApiVersion"]
+    told = json.loads(capsys.readouterr().out)
+    assert told["Server"]["ApiVersion"] == told["Client"]["ApiVersion"] == text_of(API_VERSION)
+    assert told["Client"]["OciRuntimeSpec"] == OCI_VERSION
 
 
 def test_pages_have_examples_and_fit(monkeypatch: pytest.MonkeyPatch) -> None:
