@@ -127,13 +127,13 @@ def history(path: str) -> list[Sample]:
         return []
     if not _is_ours(data):
         return []
-    seconds = [sample for _sequence, sample in sorted(_tier(data, _SECONDS_AT, SECONDS_SLOTS))]
+    seconds = sorted(_tier(data, _SECONDS_AT, SECONDS_SLOTS))
     if not seconds:
         return []
-    begin = seconds[0].time_ns
-    oldest = seconds[-1].time_ns - QUARTER_SLOTS * QUARTER_NS
-    quarters = [sample for _sequence, sample in _tier(data, _QUARTERS_AT, QUARTER_SLOTS)]
-    return sorted(sample for sample in quarters if oldest < sample.time_ns < begin) + seconds
+    first, oldest = seconds[0][0], seconds[-1][1].time_ns - QUARTER_SLOTS * QUARTER_NS
+    # By number and not by time: the clock may have been set back.
+    quarters = sorted(record for record in _tier(data, _QUARTERS_AT, QUARTER_SLOTS) if record[0] < first)
+    return [sample for _number, sample in quarters if sample.time_ns > oldest] + [sample for _number, sample in seconds]
 
 
 def _is_ours(data: bytes) -> bool:
