@@ -91,6 +91,7 @@ OPTIONS: tuple[Option, ...] = (
     text("--userns", "MODE", "User namespace to use: host, or auto for an id range of its own"),
     text("--uts", "MODE", "UTS namespace to use: host"),
     many("-v, --volume", "[SOURCE:]TARGET[:OPTIONS]", "Bind mount a path, or mount a volume"),
+    text("--volume-driver", "DRIVER", "Driver of the volumes that are made: local"),
     many("--volumes-from", "CONTAINER[:ro|rw]", "Mount volumes from the specified container(s)"),
     text("-w, --workdir", "PATH", "Working directory inside the container"),
     flag("--timing", "Print how long each step took (to standard error)"),

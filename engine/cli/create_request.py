@@ -20,6 +20,10 @@ RESTART_POLICIES = ("no", "on-failure", "always", "unless-stopped")
 def build_request(options: Parsed, *, open_stdin: bool, stdin_once: bool = True) -> CreateRequest:
     """The request; raises `UsageError` (or `InvalidRequest`) for what cannot be meant."""
     image, *command = options.arguments
+    if options.text("volume-driver") not in ("", "local"):
+        raise UsageError(
+            f"there is no volume driver {options.text('volume-driver')!r}, only local", options.command.name
+        )
     network, networks = read_networks(options)
     request = CreateRequest(
         image=image,
