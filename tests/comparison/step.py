@@ -26,6 +26,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"(?<=/proc/)\d+(?=/ns/)", "<pid>"),
     (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d\b", "<time>"),
 )
+DETACHED = "read escape sequence"
+"""docker's client says so where the cursor is."""
 _SETS = ("ExposedPorts", "Volumes")
 """Docker writes a set as an object of empty objects."""
 _SIZE = r"\b\d+(?:\.\d+)?\s?(?:[kMG]?i?B|bytes)\b"
@@ -36,8 +38,9 @@ class Step:
     """`line` is what follows `docker `, with places to fill in: {dir}, {registry}, {begun}, {now}.
 
     `until`: again and again until the output has this text. `types`: what a person types at a terminal, each after the
-    text before it has come. `sizes`, `numbers`: differ by nature in this command, and are not compared. `sort`: lines
-    come in any order. `json`: the answer is compared value by value.
+    text before it has come; echoes and what is shown of the time before come as they may, and are left out.
+    `sizes`, `numbers`: differ by nature in this command, and are not compared. `sort`: lines come in any order.
+    `json`: the answer is compared value by value.
     """
 
     line: str
@@ -144,5 +147,8 @@ def comparable(text: str, step: Step, private: dict[str, str]) -> str:
 
 
 def _lines(text: str, step: Step, private: dict[str, str]) -> tuple[str, ...]:
-    lines = (comparable(line, step, private) for line in text.replace("\r", "").splitlines())
+    lines = [comparable(line, step, private) for line in text.replace("\r", "").splitlines()]
+    if step.types:
+        echoes = {keys.strip() for _, keys in step.types}
+        lines = [line for line in lines if line not in echoes and not line.endswith(DETACHED)]
     return tuple(line for line in lines if line)

@@ -97,6 +97,8 @@ def document(
     data["NetworkSettings"] = {**_ABSENT_NETWORK, **data["NetworkSettings"]}
     data["HostConfig"] = {**_ABSENT, **data["HostConfig"], **_mount_requests(request), **host}
     data["HostConfig"] |= {"MaskedPaths": masked_paths(request), "ReadonlyPaths": readonly_paths(request)}
+    if request.resources.memory and not request.resources.memory_swap:
+        data["HostConfig"]["MemorySwap"] = 2 * request.resources.memory  # what it gets
     for name in ("Init", "Sysctls", "Tmpfs"):
         if not data["HostConfig"].get(name):
             data["HostConfig"].pop(name, None)
