@@ -264,7 +264,7 @@ def _network_settings(container: Container) -> dict[str, Any]:
         for endpoint in endpoints
     } or {container.network: {**dict.fromkeys(_ENDPOINT_TEXTS, ""), **_ENDPOINT_NUMBERS, "Aliases": None}}
     first = next(iter(networks.values()))
-    published = tuple(port for endpoint in endpoints for port in endpoint.ports)
+    published = tuple(port for endpoint in endpoints for mapping in endpoint.ports for port in everywhere(mapping))
     return {
         "Bridge": "",
         "SandboxKey": f"/proc/{container.pid}/ns/net" if container.pid else "",
@@ -272,6 +272,11 @@ def _network_settings(container: Container) -> dict[str, Any]:
         **{key: first[key] for key in (*_ENDPOINT_TEXTS, *_ENDPOINT_NUMBERS)},
         "Networks": networks,
     }
+
+
+def everywhere(port: PortMapping) -> tuple[PortMapping, ...]:
+    """As Docker tells of a port without an address: once for each family."""
+    return (port,) if port.host_ip else (port.replace(host_ip="0.0.0.0"), port.replace(host_ip="::"))
 
 
 def _link(container: Container, link: str) -> str:

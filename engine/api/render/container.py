@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...bundle.security import masked_paths, readonly_paths
 from ...cli.status_text import status_text
+from ...containers.inspect import everywhere
 from ...containers.rows import LIVE_STATES
 from ...errors import EngineError
 from ...models import Endpoint
@@ -155,11 +156,11 @@ def _ports(container: Container) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     mapped = set()
     for endpoint in container.endpoints:
-        for port in endpoint.ports:
+        for port in (one for mapping in endpoint.ports for one in everywhere(mapping)):
             mapped.add(f"{port.container_port}/{port.protocol}")
             lines.append(
                 {
-                    "IP": port.host_ip or "0.0.0.0",
+                    "IP": port.host_ip,
                     "PrivatePort": port.container_port,
                     "PublicPort": port.host_port,
                     "Type": port.protocol,
