@@ -55,7 +55,13 @@ class InUse(Conflict):
 
 
 class WrongState(Conflict):
-    """The container is in a state that does not allow the operation."""
+    """The container is in a state that does not allow the operation: `state` is what it is in, `wanted` what would do;
+    both are empty where there is more to it than a state."""
+
+    def __init__(self, message: str, *, hint: str = "", state: str = "", wanted: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.state = state
+        self.wanted = wanted
 
 
 class RegistryError(EngineError):

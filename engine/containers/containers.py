@@ -261,12 +261,12 @@ class Containers:
         from . import reconcile
         from .session import request
 
-        container = self._running(reference)
+        container = self._in_state_for("attach", reference)
         try:
             session, _reply = request(self._paths.shim_socket(container.id), {"op": "attach"})
         except (FileNotFoundError, ConnectionError) as error:
             reconcile.settle(self._store, self._paths, container.id)
-            raise WrongState(f"container {container.name} is not running") from error
+            raise self._ended_meanwhile(container, "attach") from error
         return session
 
     def exec(
@@ -275,7 +275,7 @@ class Containers:
         """Run a further process in it; `exec_id` when its id has been promised already."""
         from . import exec
 
-        container = self._running(reference)
+        container = self._in_state_for("exec", reference)
         image = self._images.config(container.image_id)
         layers = tuple(self._images.layer_path(chain_id) for chain_id in image.chain_ids)
         created = rows.request(self._store, container.id)
@@ -286,12 +286,12 @@ class Containers:
         """Set the size of its terminal, or of an exec's. Raises `WrongState`, `NotFound`."""
         from .session import ask
 
-        container = self._running(reference)
+        container = self._in_state_for("resize", reference)
         body = {"op": "resize", "rows": rows, "columns": columns, "exec_id": exec_id}
         try:
             ask(self._paths.shim_socket(container.id), body)
         except (FileNotFoundError, ConnectionError) as error:
-            raise WrongState(f"container {container.name} is not running") from error
+            raise self._ended_meanwhile(container, "resize") from error
 
     def terminals(self, reference: str) -> builtins.list[Terminal]:
         """Its exec processes that have a terminal and still run."""
@@ -308,7 +308,7 @@ class Containers:
         """Take up an exec process that is still held."""
         from .session import request
 
-        container = self._running(reference)
+        container = self._in_state_for("reattach", reference)
         session, _reply = request(self._paths.shim_socket(container.id), {"op": "reattach", "exec_id": exec_id})
         return session
 
@@ -316,7 +316,7 @@ class Containers:
         """Its processes."""
         from . import runtimes, top
 
-        container = self._running(reference)
+        container = self._in_state_for("top", reference)
         cgroup = runtimes.cgroup(self._paths, container, rows.request(self._store, container.id).runtime)
         return top.processes(cgroup.pids() if cgroup else [container.pid])
 
@@ -455,10 +455,16 @@ class Containers:
         found = user.resolve(asked, (), layers)
         return found.uid, found.gid
 
-    def _running(self, reference: str) -> Container:
+    def _ended_meanwhile(self, container: Container, action: str) -> WrongState:
+        from . import states
+
+        return states.refusal(container.name, rows.load(self._store, container.id).state, action)
+
+    def _in_state_for(self, action: str, reference: str) -> Container:
+        from . import states
+
         container = self.get(reference)
-        if container.state not in ("running", "paused"):
-            raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
+        states.check(container, action)
         return container
 
     def _stop(

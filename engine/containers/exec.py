@@ -6,8 +6,8 @@ import json
 import os
 
 from ..bundle import capabilities, process, user
-from ..errors import InvalidRequest, WrongState
-from . import reconcile
+from ..errors import InvalidRequest
+from . import reconcile, rows, states
 from .session import Session, request
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ def execute(
         session, _reply = request(paths.shim_socket(container.id), body)
     except (FileNotFoundError, ConnectionError) as error:
         reconcile.settle(store, paths, container.id)
-        raise WrongState(f"container {container.name} is not running") from error
+        raise states.refusal(container.name, rows.load(store, container.id).state, "exec") from error
     if asked.detach:
         session.close()
     return session
@@ -56,10 +56,7 @@ def execute(
 
 def check_running(container: Container) -> None:
     """Raise `WrongState` when no process can join it."""
-    if container.state == "paused":
-        raise WrongState(f"container {container.name} is paused", hint=f"pydock unpause {container.name}")
-    if container.state != "running":
-        raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
+    states.check(container, "exec")
 
 
 def process_for(

@@ -224,12 +224,18 @@ def _error(data: dict[str, Any]) -> errors.EngineError:
     message, hint = str(data.get("message")), str(data.get("hint", ""))
     if kind is errors.StartFailed:
         return errors.StartFailed(message, hint=hint, exit_code=int(data.get("exit_code", 125)))
+    if kind is errors.WrongState:
+        return errors.WrongState(
+            message, hint=hint, state=str(data.get("state", "")), wanted=tuple(data.get("wanted", ()))
+        )
     return kind(message, hint=hint)
 
 
 def error_data(error: errors.EngineError) -> dict[str, Any]:
     """The wire form of an exception, read back by `_error`."""
+    states = {"state": error.state, "wanted": error.wanted} if isinstance(error, errors.WrongState) else {}
     return {
+        **states,
         "kind": type(error).__name__,
         "message": error.message,
         "hint": error.hint,

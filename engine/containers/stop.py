@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from ..errors import ShimSilent, WrongState
-from . import reconcile, rows
+from ..errors import ShimSilent
+from . import reconcile, rows, states
 from .locks import wait_for_shim
 from .session import ask, request, shim_pid
 
@@ -71,7 +71,7 @@ def kill(store: Store, paths: Paths, container: Container, number: int, *, stop_
     nothing runs."""
     wanted = number in (signal.SIGKILL, stop_signal)
     try:
-        _tell(store, paths, container, {"op": "signal", "signal": number, "stop": wanted})
+        _tell(store, paths, container, {"op": "signal", "signal": number, "stop": wanted}, "kill")
     except ShimSilent:
         if number != signal.SIGKILL:
             raise
@@ -80,14 +80,13 @@ def kill(store: Store, paths: Paths, container: Container, number: int, *, stop_
 
 def pause(store: Store, paths: Paths, container: Container) -> None:
     """Freeze all processes."""
-    _tell(store, paths, container, {"op": "pause"})
+    _tell(store, paths, container, {"op": "pause"}, "pause")
 
 
 def unpause(store: Store, paths: Paths, container: Container) -> None:
     """Let frozen processes go on."""
-    if container.state in rows.LIVE_STATES and container.state != "paused":
-        raise WrongState(f"container {container.name} is not paused")
-    _tell(store, paths, container, {"op": "resume"})
+    states.check(container, "unpause")
+    _tell(store, paths, container, {"op": "resume"}, "unpause")
 
 
 def wait(store: Store, paths: Paths, container: Container, *, final: bool = False) -> int:
@@ -106,7 +105,7 @@ def wait(store: Store, paths: Paths, container: Container, *, final: bool = Fals
     return container.exit_code
 
 
-def _tell(store: Store, paths: Paths, container: Container, body: dict[str, object]) -> None:
+def _tell(store: Store, paths: Paths, container: Container, body: dict[str, object], action: str) -> None:
     if container.state in rows.LIVE_STATES:
         try:
             ask(paths.shim_socket(container.id), body)
@@ -114,4 +113,5 @@ def _tell(store: Store, paths: Paths, container: Container, body: dict[str, obje
             reconcile.settle(store, paths, container.id)
         else:
             return
-    raise WrongState(f"container {container.name} is not running", hint=f"pydock start {container.name}")
+        container = rows.load(store, container.id)
+    raise states.refusal(container.name, container.state, action)

@@ -8,7 +8,8 @@ from functools import partial
 
 from runtime.errors import ExecFailed
 
-from ..errors import NotFound, StartFailed, WrongState
+from ..containers import states
+from ..errors import NotFound, StartFailed
 from . import frames
 from .exits import Exit
 from .loop import READ
@@ -45,9 +46,9 @@ class Execs:
         supervisor = self._supervisor
         name = supervisor.plan.name
         if supervisor.container is None or supervisor.ended:
-            raise WrongState(f"container {name} is not running")
+            raise states.refusal(name, supervisor.state(), "exec")
         if supervisor.paused:
-            raise WrongState(f"container {name} is paused", hint=f"pydock unpause {name}")
+            raise states.refusal(name, "paused", "exec")
         tty, exec_id, process = bool(body.get("tty")), str(body["exec_id"]), body["process"]
         ours, theirs = near_and_far(tty=tty, open_stdin=bool(body.get("open_stdin")))
         try:

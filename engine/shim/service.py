@@ -9,7 +9,7 @@ import time
 
 from runtime.errors import RuntimeFault, WrongStatus
 
-from ..containers import rows
+from ..containers import rows, states
 from ..containers.session import error_data
 from ..errors import EngineError, InvalidRequest, NotFound, WrongState
 from ..models import Endpoint, Resources, RestartPolicy
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 
 
 _PROGRAM_BYTES = 200
+
+
+_ACTIONS = {
+    "attach": "attach",
+    "exec": "exec",
+    "pause": "pause",
+    "reattach": "reattach",
+    "resize": "resize",
+    "resume": "unpause",
+    "signal": "kill",
+}
+"""What people call the operations that a container's state may forbid."""
 
 
 class Service:
@@ -115,7 +127,10 @@ class Service:
         except (RuntimeFault, OSError, ValueError, KeyError, TypeError) as error:
             name = self._supervisor.plan.name
             if self._supervisor.has_ended():  # this very moment: everything fails in its own way then
-                client.send_json(frames.ERROR, error_data(WrongState(f"container {name} is not running")))
+                action = _ACTIONS.get(body.get("op"))
+                text = f"container {name} is not running"
+                refused = states.refusal(name, "exited", action) if action else WrongState(text)
+                client.send_json(frames.ERROR, error_data(refused))
                 return
             if isinstance(error, WrongStatus):
                 text = str(error).replace(self._supervisor.plan.container_id, name)
@@ -130,7 +145,7 @@ class Service:
     def _attach(self, client: Client, _body: dict[str, Any]) -> None:
         stdio = self._supervisor.stdio
         if stdio is None:
-            raise WrongState(f"container {self._supervisor.plan.name} is not running")
+            raise states.refusal(self._supervisor.plan.name, self._supervisor.state(), "attach")
         client.send_json(frames.REPLY, {"tty": stdio.tty})
         stdio.attach(client)
 
@@ -145,7 +160,7 @@ class Service:
                 return {}
         container = supervisor.container
         if container is None or supervisor.ended:
-            raise WrongState(f"container {supervisor.plan.name} is not running")
+            raise states.refusal(supervisor.plan.name, supervisor.state(), "kill")
         container.kill(number)
         if supervisor.paused and (body.get("stop") or number == signal.SIGKILL):
             supervisor.paused = False
@@ -171,10 +186,8 @@ class Service:
 
     def _pause(self, _client: Client, _body: dict[str, Any]) -> dict[str, Any]:
         supervisor = self._supervisor
-        if supervisor.paused:
-            raise WrongState(f"container {supervisor.plan.name} is already paused")
-        if supervisor.container is None or supervisor.ended:
-            raise WrongState(f"container {supervisor.plan.name} is not running")
+        if supervisor.state() != "running" or supervisor.container is None:
+            raise states.refusal(supervisor.plan.name, supervisor.state(), "pause")
         if supervisor.stop:  # v1 would freeze it with the signal that is to end it
             raise WrongState(f"container {supervisor.plan.name} is being stopped")
         supervisor.container.pause()
@@ -185,7 +198,7 @@ class Service:
     def _resume(self, _client: Client, _body: dict[str, Any]) -> dict[str, Any]:
         supervisor = self._supervisor
         if not supervisor.paused or supervisor.container is None:
-            raise WrongState(f"container {supervisor.plan.name} is not paused")
+            raise states.refusal(supervisor.plan.name, supervisor.state(), "unpause")
         supervisor.container.resume()
         supervisor.paused = False
         supervisor.ledger.change(lambda row: row.replace(state="running"), ("unpause", {}))

@@ -252,6 +252,14 @@ class Supervisor:
             self.ledger.change(failed, release_network=True)
         self._clear()
 
+    def state(self) -> str:
+        """What the container's row says, or will say in a moment."""
+        if self._restart_timer:
+            return "restarting"
+        if self.container is None or self.ended:
+            return "exited"
+        return "paused" if self.paused else "running"
+
     def has_ended(self) -> bool:
         """Whether the program is gone, be it that the loop has not been told yet. One that is just being taken down
         by the kernel is waited for, a moment: for those who ask because something failed."""
