@@ -18,8 +18,6 @@ from .fields import Fields
 
 _REFUSED = ("DeviceRequests", "StorageOpt")
 _DISCARDED = ("CpuRealtimePeriod", "CpuRealtimeRuntime", "KernelMemory", "KernelMemoryTCP")
-_OUR_RUNTIMES = ("", "pydock-runc", "runc", "io.containerd.runc.v2")
-"""Clients name Docker's own when they mean the usual one."""
 
 
 class Created:
@@ -85,6 +83,7 @@ def read_create(body: dict[str, Any], *, name: str, platform: str) -> Created:
         userns_mode=host.text("UsernsMode"),
         cgroupns_mode=host.text("CgroupnsMode"),
         cgroup_parent=host.text("CgroupParent"),
+        runtime=host.text("Runtime"),
         annotations=host.pairs("Annotations"),
         device_cgroup_rules=host.texts("DeviceCgroupRules"),
         volumes_from=host.texts("VolumesFrom"),
@@ -115,8 +114,6 @@ def _unsupported(config: Fields, host: Fields) -> list[str]:
         for name in _DISCARDED
         if host.has(name) and host.value(name) != -1
     ]
-    if host.text("Runtime") not in _OUR_RUNTIMES:
-        raise ApiError(400, f"unknown or invalid runtime name: {host.text('Runtime')}")
     if host.text("VolumeDriver") not in ("", "local"):
         raise ApiError(400, f'volume driver "{host.text("VolumeDriver")}" is not supported')
     return warnings

@@ -22,7 +22,7 @@ from ..render import container as render
 if TYPE_CHECKING:
     from ...cli.filters import Filters
     from ...engine import Engine
-    from ...models import Container, CreateRequest, Mount
+    from ...models import Container
 
 _FILTERS = (*ps.FILTERS, "is-task")
 
@@ -31,7 +31,6 @@ async def create(call: Call) -> Answer:
     """201 with the id; 404 when the image is not here, which makes clients pull it."""
     body = call.json()
     made = read_create(body, name=call.text("name"), platform=call.text("platform"))
-    made.request = await call.threads.call(_with_inherited, call.engine, made.request)
     container = await call.threads.call_long(call.engine.containers.create, made.request)
     await call.threads.call(asked.keep, call.engine.paths, container.id, body)
     if made.size:
@@ -86,20 +85,6 @@ async def update(call: Call) -> Answer:
 async def prune(call: Call) -> Answer:
     filters = read_filters(call, ("label", "label!", "until"))
     return json_answer(await call.threads.call_long(_prune, call.engine, filters))
-
-
-def _with_inherited(engine: Engine, request: CreateRequest) -> CreateRequest:
-    """With the mounts of the containers that `volumes_from` names, where it has none of its own."""
-    if not request.volumes_from:
-        return request
-    found: dict[str, Mount] = {}
-    for entry in request.volumes_from:
-        name, _, mode = entry.partition(":")
-        for mount in engine.containers.get(name).mounts:
-            found[mount.target] = mount.replace(read_only=mount.read_only or "ro" in mode.split(","))
-    own = {mount.target.rstrip("/") for mount in request.mounts}
-    inherited = tuple(mount for mount in found.values() if mount.target.rstrip("/") not in own)
-    return request.replace(mounts=(*request.mounts, *inherited))
 
 
 def _list(engine: Engine, filters: Filters, everything: bool, limit: int, with_size: bool) -> list[dict[str, Any]]:

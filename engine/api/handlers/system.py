@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ PING_HEADERS = (
     ("Pragma", "no-cache"),
     ("Swarm", "inactive"),
 )
+OTHER_RUNTIMES = ("runc", "crun", "youki")
 DF_TYPES = ("container", "image", "volume", "build-cache")
 
 
@@ -63,7 +65,6 @@ async def version(call: Call) -> Answer:
 async def info(call: Call) -> Answer:
     facts = await call.threads.call(call.engine.info)
     facts.pop("RunRoot", None)
-    runtime = {"path": "pydock-runc"}
     return json_answer(
         {
             "ID": await call.threads.call(_identity),
@@ -98,7 +99,7 @@ async def info(call: Call) -> Answer:
             "NoProxy": os.environ.get("NO_PROXY", ""),
             "Labels": [],
             "ExperimentalBuild": False,
-            "Runtimes": {"pydock-runc": runtime, "runc": runtime},
+            "Runtimes": await call.threads.call(_runtimes),
             "Swarm": {
                 "NodeID": "",
                 "NodeAddr": "",
@@ -156,6 +157,16 @@ def _disk_usage(engine: Engine, types: tuple[str, ...]) -> dict[str, Any]:
     if "build-cache" in types:
         data["BuildCache"] = []
     return data
+
+
+def _runtimes() -> dict[str, dict[str, str]]:
+    """Our own, and those of the programs known for it that are here."""
+    found = {"pydock-runc": {"path": "pydock-runc"}}
+    for name in OTHER_RUNTIMES:
+        path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        if path:
+            found[name] = {"path": path}
+    return found
 
 
 def _identity() -> str:
