@@ -31,7 +31,7 @@ def program(name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def dockerd(root: EngineRoot | None, network: Sequence[str] = ("--bridge=none",)) -> Iterator[str]:
+def dockerd(root: EngineRoot | None, network: Sequence[str] = ("--bridge=none", "--ip-forward=false")) -> Iterator[str]:
     """Its address, from when it has the toolbox of `root`, if any, until it has ended."""
     with base_folder() as base, Processes(base) as processes:
         (base / "containerd.toml").write_text(
