@@ -92,3 +92,7 @@ class Paths:
 
     def volume(self, name: str) -> str:
         return f"{self.volumes}/{name}/_data"
+
+    def kept_volume(self, name: str) -> str:
+        """The copy of a volume's row, where there is more to tell than its name."""
+        return f"{self.volumes}/{name}/volume.json"

@@ -118,4 +118,9 @@ def _volume(tx: Transaction, paths: Paths, name: str) -> None:
     anonymous = len(name) == 64 and not name.strip("0123456789abcdef")
     made_ns = os.stat(path).st_ctime_ns
     volume = Volume(name=name, path=path, created_ns=made_ns, anonymous=anonymous)
+    try:
+        with open(paths.kept_volume(name), encoding="utf-8") as file:
+            volume = Volume.from_json(json.load(file)).replace(name=name, path=path)
+    except (OSError, ValueError, TypeError, KeyError):  # it had neither labels nor options, or this is damaged too
+        pass
     tx.execute("INSERT INTO volumes (name, document) VALUES (?, ?)", (name, json.dumps(volume.to_json())))

@@ -70,6 +70,7 @@ class Volumes:
                 return self._volume(row[0])
             tx.execute("INSERT INTO volumes (name, document) VALUES (?, ?)", (name, json.dumps(volume.to_json())))
             tx.event("volume", "create", name, {"driver": "local"})
+            self._keep(volume)
         return volume
 
     def list(self) -> list[Volume]:
@@ -206,6 +207,15 @@ class Volumes:
             import shutil
 
             shutil.rmtree(doomed, ignore_errors=True)
+
+    def _keep(self, volume: Volume) -> None:
+        """A copy of the row beside the data, for a database that is lost."""
+        if volume.options or volume.labels:
+            try:
+                with open(self._paths.kept_volume(volume.name), "w", encoding="utf-8") as file:
+                    file.write(json.dumps(volume.to_json()))
+            except OSError:  # the disk is full: the database has it
+                pass
 
     def _is_mounted(self, name: str) -> bool:
         from .local import is_mounted

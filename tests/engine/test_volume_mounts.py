@@ -367,3 +367,13 @@ def test_the_use_of_a_volume_is_told(engine: Engine, image: str) -> None:
 
     wait_until("the end was told", lambda: len(told()) == 3)
     assert told() == [("create", "", ""), ("mount", container.id, "false"), ("unmount", container.id, "")]
+
+
+def test_labels_and_options_survive_a_lost_database(fresh_root: EngineRoot) -> None:
+    pydock = fresh_root
+    options = ("-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m")
+    pydock.ok("volume", "create", "--label", "a=b", *options, "kept")
+    before = pydock.ok("volume", "inspect", "kept")
+    for path in pydock.root.glob("pydock.db*"):
+        path.unlink()
+    assert pydock.ok("volume", "inspect", "kept") == before
