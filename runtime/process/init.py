@@ -116,6 +116,10 @@ class Init:
             calls.prctl(k.PR_SET_DUMPABLE, 0)
         calls.prctl(k.PR_SET_PDEATHSIG, _SIGKILL)
         calls.reset_signals()
+        # The inherited descriptor shares the creator's lock, which must not outlive a creator that is killed.
+        own_fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._state_fd)
+        os.close(self._state_fd)
+        self._state_fd = own_fd
         os.umask(_MOUNT_POINT_UMASK)
         if self._stdio is not None:
             copies = [os.dup(fd) for fd in self._stdio]

@@ -28,3 +28,11 @@ def test_killed_at_some_steps(bundle: Bundle, tmp_path: Path, verb: str, role: s
     ends = [kills.attempt(verb, f"{role}:{1 + index * (count - 1) // samples}") for index in range(samples)]
     # It has really been killed; a first process that ends behind its last message may leave a command that succeeds.
     assert ends == [-9] * samples if role == "runtime" else any(ends)
+
+
+def test_a_run_killed_in_the_middle_of_its_start_can_be_deleted(bundle: Bundle, tmp_path: Path) -> None:
+    """It holds the container's lock then, and the process it has borne must not hold it on."""
+    kills = Kills(bundle, tmp_path)
+    count = kills.steps("run", "runtime")
+    for step in range(count - 84, count - 56, 4):
+        kills.attempt("run", f"runtime:{step}")
