@@ -9,7 +9,7 @@ import os
 
 from .containers import reconcile
 from .containers.containers import Containers
-from .errors import HostUnfit
+from .errors import EngineError, HostUnfit
 from .events import Events
 from .images.images import Images
 from .networks.networks import Networks
@@ -36,7 +36,11 @@ class Engine:
         self.networks = Networks(self.store, self.paths)
         self.volumes = Volumes(self.store, self.paths)
         self.containers = Containers(self.store, self.paths, self.images, self.networks, self.volumes)
-        reconcile.reconcile(self.store, self.paths)
+        for orphan in reconcile.reconcile(self.store, self.paths):
+            try:
+                self.containers.start(orphan)
+            except EngineError:  # its row says why
+                pass
         self.volumes.release()
 
     def __enter__(self) -> Self:

@@ -36,27 +36,45 @@ WHERE c.state IN ('running', 'paused') AND NOT EXISTS (
 """
 
 
-def reconcile(store: Store, paths: Paths) -> None:
-    """Settle all rows that need it, and sweep what no row knows. A database that is new is first told what there is."""
+def reconcile(store: Store, paths: Paths) -> list[str]:
+    """Settle all rows that need it, and sweep what no row knows. A database that is new is first told what there is.
+    The ids of those that their policy wants started again: a shim that was killed could not do it itself. After a
+    reboot there are none, that is for `boot`."""
     if not store.query("SELECT 1 FROM meta WHERE key = 'rebuilt'"):
         from .rebuild import rebuild_once
 
         rebuild_once(store, paths)
+    orphans = []
     for container_id in rows.live_ids(store):
         if not shim_alive(paths, container_id):
-            settle(store, paths, container_id)
+            booted = os.path.exists(paths.shim_lock(container_id))
+            if settle(store, paths, container_id) and booted and _wanted(store, container_id):
+                orphans.append(container_id)
     _sweep(store, paths)
+    return orphans
 
 
-def settle(store: Store, paths: Paths, container_id: str) -> None:
-    """Bring one row to the truth. Quiet when it is true already, or another host is at it."""
+def settle(store: Store, paths: Paths, container_id: str) -> bool:
+    """Bring one row to the truth; whether this call did. Quiet when it is true already, or another host is at it."""
     try:
         with LifecycleLock(paths, container_id, wait_s=0.0):
             container = rows.load(store, container_id)
             if container.state in rows.LIVE_STATES and not shim_alive(paths, container_id):
                 _settle(store, paths, container)
+                return True
     except (Conflict, ContainerNotFound):
         pass
+    return False
+
+
+def _wanted(store: Store, container_id: str) -> bool:
+    from ..shim.restart import wanted_at_boot
+
+    try:
+        container = rows.load(store, container_id)
+    except ContainerNotFound:
+        return False
+    return not container.stop_requested and wanted_at_boot(container)
 
 
 def _sweep(store: Store, paths: Paths) -> None:

@@ -161,7 +161,7 @@ def end_zygotes(paths: Paths) -> None:
     """Kill what would fork further shims; shims that live go on."""
     for pid in processes(paths):
         with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().startswith("pydock-zygote"):
+            if Path(f"/proc/{pid}/comm").read_text().startswith(("pydock-zygote", "pydock-standby")):
                 os.kill(pid, signal.SIGKILL)
                 wait_until("the end of the zygote", lambda pid=pid: gone(pid))  # type: ignore[misc]
 

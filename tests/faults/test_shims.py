@@ -17,6 +17,7 @@ from engine.engine import Engine
 from engine.errors import ShimSilent
 from engine.models import Container, CreateRequest, ExecRequest, PortMapping, RestartPolicy
 from tests.faults.machine import Leaks, gone, inhabited, kill, settled, shim_of
+from tests.faults.points import end_zygotes
 from tests.support.engine import REPOSITORY, EngineRoot, wait_until
 
 pytestmark = pytest.mark.root
@@ -51,20 +52,37 @@ def test_a_shim_killed_in_any_state_takes_its_container_with_it(engine: Engine, 
     session.close()
     with Engine(engine.paths.root, engine.paths.run_root) as other:
         found = {row.name: row for row in other.containers.list(all=True)}
-    assert {name: row.state for name, row in found.items()} == dict.fromkeys(
-        ("running", "paused", "busy", "between"), "exited"
-    )
+    states = {name: row.state for name, row in found.items()}
+    assert states.pop("between") in ("running", "restarting"), "its policy is carried on by the host that finds it so"
+    assert states == dict.fromkeys(("running", "paused", "busy"), "exited")
+    engine.containers.stop("between", 0)
     for name in ("running", "paused", "busy"):
         assert found[name].exit_code == 137
         assert _actions(engine, found[name]).count("die") == 1
         wait_until(f"the processes of {name} to be gone", lambda name=name: gone(rows[name].pid))  # type: ignore[misc]
         assert not inhabited(rows[name].id)
-    assert found["between"].exit_code == 5, "that end was on record already"
+    assert engine.containers.get("between").exit_code == 5
     assert _actions(engine, rows["short-lived"])[-1] == "destroy"
     assert engine.store.query("SELECT * FROM endpoints") == []
     for name in found:
         engine.containers.start(name)
         engine.containers.remove(name, force=True)
+
+
+@pytest.mark.parametrize(("policy", "again"), [("always", True), ("unless-stopped", True), ("no", False)])
+def test_a_container_whose_shim_was_killed_is_started_again_if_its_policy_says_so(
+    pydock: EngineRoot, engine: Engine, image: str, leaks: Leaks, policy: str, again: bool
+) -> None:
+    before = _run(engine, image, "policed", restart=RestartPolicy(name=policy))
+    kill(shim_of(before))
+    wait_until("its container to be gone", lambda: gone(before.pid))
+    assert pydock.ok("ps", "--format", "{{.Names}}") == ("policed" if again else "")
+    after = engine.containers.get("policed")
+    assert (after.state == "running") is again
+    assert again == (not gone(after.pid)) if after.pid else not again
+    assert _actions(engine, before).count("die") == 1
+    engine.containers.stop("policed", 0)
+    assert pydock.ok("ps", "--format", "{{.Names}}") == "", "a stop is not undone"
 
 
 def test_a_stopped_shim_keeps_nobody_else_waiting_and_can_be_got_rid_of(
@@ -260,6 +278,7 @@ def test_containers_of_another_build_are_taken_over(engine: Engine, image: str, 
     assert [row.name for row in engine.containers.list(all=True)] == ["theirs"]
     engine.containers.start("theirs")
     assert engine.containers.get("theirs").state == "running"
+    end_zygotes(engine.paths)  # the other build's must not outlive its code
 
 
 def test_a_fork_bomb_stays_in_its_cage(pydock: EngineRoot, engine: Engine, image: str, leaks: Leaks) -> None:
