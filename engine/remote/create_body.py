@@ -77,6 +77,7 @@ def create_body(request: CreateRequest, size: tuple[int, int] | None = None) -> 
         Runtime=request.runtime,
         Annotations=dict(request.annotations),
         VolumesFrom=list(request.volumes_from),
+        Links=list(request.links),
         LogConfig=_log(request),
         Binds=[
             _bind(mount) for mount in request.mounts if mount.source and mount.type != "tmpfs" and not _typed(mount)

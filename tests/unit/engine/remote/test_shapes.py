@@ -82,6 +82,7 @@ FULL = CreateRequest(
     pid_mode="host",
     ipc_mode="host",
     uts_mode="host",
+    health=HealthCheck(test=("CMD", "true"), interval_ns=10**9, retries=2),
     resources=Resources(memory=64 << 20, nano_cpus=5 * 10**8, pids_limit=10, cpuset_cpus="0"),
     restart=RestartPolicy(name="on-failure", maximum_retries=3),
     stop_signal="SIGINT",
@@ -98,6 +99,11 @@ def test_a_create_request_comes_back_from_its_body_as_it_was() -> None:
     assert read.size == (24, 80)
     for name in CreateRequest._fields:
         assert getattr(read.request, name) == getattr(request, name), name
+
+
+def test_links_on_the_default_network_are_the_containers_own() -> None:
+    request = CreateRequest(image="x", links=("db:d",))
+    assert read_create(create_body(request), name="", platform="").request.links == ("db:d",)
 
 
 def test_a_small_request_says_little() -> None:
