@@ -8,6 +8,7 @@ import time
 from ..bundle import process
 from ..networks.networks import endpoint_id
 from .links import split_link
+from .runtimes import OURS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _host_config(container: Container, request: CreateRequest) -> dict[str, Any]
         "Sysctls": dict(request.sysctls),
         "OomScoreAdj": request.oom_score_adj,
         "Init": request.init,
-        "Runtime": request.runtime or "pydock-runc",
+        "Runtime": "pydock-runc" if request.runtime in OURS else request.runtime,
         "CgroupnsMode": request.cgroupns_mode or "private",
         "Annotations": dict(request.annotations) or None,
         "VolumesFrom": list(request.volumes_from) or None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 from urllib.parse import quote
 
@@ -90,6 +91,20 @@ def test_what_is_left_out_is_told(api: Api) -> None:
     assert reply.status == 201
     assert reply.json["Warnings"] == ["CpuRealtimePeriod is not supported and was discarded."]
     assert api("POST", "/containers/create", {**body, "HostConfig": {}}).json["Warnings"] == []
+
+
+def test_a_runtime_is_the_one_that_was_asked_for(api: Api) -> None:
+    body = {"Image": "toolbox", "Cmd": ["sleep", "100"], "HostConfig": {"Runtime": "io.containerd.runc.v2"}}
+    identifier = api("POST", "/containers/create", body).json["Id"]
+    assert api("GET", f"/containers/{identifier}/json").json["HostConfig"]["Runtime"] == "pydock-runc"
+    if shutil.which("runc") is None:
+        pytest.skip("needs runc")
+    body["HostConfig"] = {"Runtime": "runc", "NetworkMode": "none"}
+    identifier = api("POST", "/containers/create", body).json["Id"]
+    assert api("POST", f"/containers/{identifier}/start").status == 204
+    document = api("GET", f"/containers/{identifier}/json").json
+    assert (document["HostConfig"]["Runtime"], document["State"]["Running"]) == ("runc", True)
+    assert api("DELETE", f"/containers/{identifier}?force=1").status == 204
 
 
 def test_a_name_is_given_once(api: Api) -> None:
