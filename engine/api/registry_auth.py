@@ -18,4 +18,15 @@ def read_credentials(header: str) -> Credentials | None:
     if not isinstance(data, dict):
         return None
     username, password, token = (str(data.get(key) or "") for key in ("username", "password", "identitytoken"))
+    if not username and isinstance(data.get("auth"), str):
+        username, password = _pair(data["auth"])
     return Credentials(username, password, token) if username or token else None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """User and password of `auth`, as in Docker's own file; empty for what is none."""
+    try:
+        username, _, password = base64.b64decode(text).decode().partition(":")
+    except (ValueError, binascii.Error):
+        return "", ""
+    return username, password

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 HEAD_CHECK_S = 0.0003
-HEAD_WAIT_S = 5.0
+HEAD_WAIT_S = 10.0
 """A client that does not even read the head for so long gets the rest behind it as it comes."""
 NETWORK_PAUSE_S = 0.03
 """Over TCP nobody tells when the client has read; this is ample on the way to a program that waits for it."""

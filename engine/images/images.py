@@ -85,6 +85,10 @@ class Images:
         """The directory of an unpacked layer, to be used as an overlay's lowerdir."""
         return self._layers.path(chain_id)
 
+    def layer_size(self, chain_id: str) -> int:
+        """Bytes of an unpacked layer's files."""
+        return self._layers.size(chain_id)
+
     def ensure_unpacked(self, config: ImageConfig) -> None:
         """Unpack from the stored blobs what is missing. Raises CorruptContent and NotFound when it cannot."""
         if all(self._layers.has(chain_id) for chain_id in config.chain_ids):

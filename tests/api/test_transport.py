@@ -78,6 +78,22 @@ def test_save_and_load(api: Api, small: str) -> None:
     assert api("GET", "/images/get").status == 400
 
 
+def test_what_images_share_is_counted_once(api: Api, small: str) -> None:
+    api("POST", "/images/small:1/tag?repo=other&tag=3")
+    identifier = api.create("true")
+    committed = api("POST", f"/commit?container={identifier}&repo=other&tag=4").json["Id"]
+    usage = api("GET", "/system/df?type=image").json
+    images = {image["Id"]: image for image in usage["Images"]}
+    toolbox = api("GET", "/images/toolbox/json").json
+    assert images[small]["SharedSize"] == 0
+    assert images[committed]["SharedSize"] == images[toolbox["Id"]]["SharedSize"] == toolbox["Size"]
+    assert usage["LayersSize"] < sum(image["Size"] for image in usage["Images"])
+    listed = {image["Id"]: image["SharedSize"] for image in api("GET", "/images/json?shared-size=1").json}
+    assert listed[committed] == toolbox["Size"]
+    api("DELETE", f"/containers/{identifier}")
+    api("DELETE", "/images/other:4")
+
+
 def test_a_load_that_breaks_off_leaves_no_image(api: Api, small: str) -> None:
     saved = api("GET", "/images/small:1/get").body
     assert api("DELETE", "/images/small:1").status == 200
@@ -153,6 +169,8 @@ def test_accounts(api: Api, small: str, tmp_path: Path) -> None:
         api("POST", f"/images/small:1/tag?repo={name}&tag=1")
         refused = lines(api("POST", f"/images/{name}/push?tag=1").body)
         assert "no basic auth credentials" in refused[-1].get("error", refused[-1].get("message", ""))
+        pair = base64.b64encode(b"ann:secret").decode()
+        assert api("GET", f"/distribution/{name}:1/json", **{"X-Registry-Auth": auth_header(auth=pair)}).status == 404
         header = {"X-Registry-Auth": auth_header(**account)}
         assert "aux" in lines(api("POST", f"/images/{name}/push?tag=1", **header).body)[-1]
         assert api("DELETE", f"/images/{name}:1").status == 200

@@ -11,6 +11,7 @@ from ...cli.units import parse_time
 from ..call import Answer, Call, json_answer
 from ..errors import ApiError
 from ..filters import read_filters, truth
+from ..layer_sizes import LayerSizes
 from ..render import image as render
 
 if TYPE_CHECKING:
@@ -27,9 +28,14 @@ async def list_all(call: Call) -> Answer:
         filters.setdefault("reference", []).append(call.text("filter"))
     truth("dangling", filters.get("dangling", ()))
     found = await call.threads.call(_list, call.engine, filters)
-    shared = 0 if call.flag("shared-size") else -1
+    shared = {}
+    if call.flag("shared-size"):
+        shared = await call.threads.call(lambda: LayerSizes(call.engine, call.engine.images.list()).shared)
     return json_answer(
-        [render.summary(image, containers=-1, shared_size=shared, version=call.version) for image in found]
+        [
+            render.summary(image, containers=-1, shared_size=shared.get(image.id, -1), version=call.version)
+            for image in found
+        ]
     )
 
 

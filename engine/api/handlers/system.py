@@ -14,6 +14,7 @@ from ...cli.units import rfc3339
 from ...disk import tree_size
 from ..call import Answer, Call, json_answer
 from ..errors import ApiError
+from ..layer_sizes import LayerSizes
 from ..render import container as render_container
 from ..render import image as render_image
 from ..router import API_VERSION, MIN_API_VERSION, text_of
@@ -131,11 +132,14 @@ async def disk_usage(call: Call) -> Answer:
 def _disk_usage(engine: Engine, types: tuple[str, ...]) -> dict[str, Any]:
     containers = engine.containers.list(all=True)
     images = engine.images.list()
-    data: dict[str, Any] = {"LayersSize": sum(image.size for image in images)}
+    layers = LayerSizes(engine, images)
+    data: dict[str, Any] = {"LayersSize": layers.total}
     if "image" in types:
         counts = {image.id: sum(item.image_id == image.id for item in containers) for image in images}
         data["Images"] = [
-            render_image.summary(image, containers=counts[image.id], shared_size=0, version=API_VERSION)
+            render_image.summary(
+                image, containers=counts[image.id], shared_size=layers.shared.get(image.id, 0), version=API_VERSION
+            )
             for image in images
         ]
     if "container" in types:
