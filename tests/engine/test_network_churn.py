@@ -7,7 +7,7 @@ import pytest
 from tests.support.churn import churn
 from tests.support.hosts import LoneHost
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
 
 def test_sixteen_containers_by_four_processes() -> None:

@@ -23,7 +23,7 @@ from tests.support.hosts import LoneHost, Outside, Place, machine_outside, shell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
 HOST = Place(host=True)
 

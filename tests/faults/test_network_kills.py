@@ -20,7 +20,7 @@ from tests.support.hosts import LoneHost, shell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
 MOST_STEPS = 120
 

@@ -181,7 +181,7 @@ class LoneHost:
         self.opened: list[Engine] = []
         self.run(self._settle)
 
-    def run(self, story: Callable[[], object], timeout_s: float = 110) -> None:
+    def run(self, story: Callable[[], object], timeout_s: float = 280) -> None:
         """Do it there."""
         self._thread.submit(story).result(timeout=timeout_s)
 
