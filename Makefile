@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # $(VM) [--timeout S] [--out DIR] [--pip PACKAGE]... -- COMMAND...; what is in /out afterwards comes back to DIR
 VM        ?=
 VM_PYTHON := $(foreach name,pytest pytest-timeout pytest-xdist pytest-asyncio hypothesis,--pip $(name))
-VM_PYTEST := python3 -m pytest --confcutdir=tests/runtime -p no:cacheprovider -o timeout=900 -o tmp_path_retention_policy=none -n 2
+VM_PYTEST := python3 -m pytest --confcutdir=tests/runtime -p no:cacheprovider -o timeout=900 -o tmp_path_retention_policy=failed -n 2
 V2_TESTS  ?= tests/runtime
 
 .PHONY: vm test-v2 conformance-v2
@@ -73,7 +73,7 @@ test-v2: vm
 	@$(VM) --timeout 5400 $(VM_PYTHON) -- $(VM_PYTEST) $(V2_TESTS)
 
 # outcomes for tests/runtime/conformance/TABLE.md, with each of RUNTIMES (pydock-runc is this one)
-RUNTIMES  ?= pydock-runc runc crun
+RUNTIMES  ?= pydock-runc crun
 conformance-v2: vm
 	@$(VM) --timeout 5400 $(VM_PYTHON) --out tests/runtime/conformance/results -- sh -c 'for each in $(RUNTIMES); do \
 		[ $$each = pydock-runc ] || export RUNTIME=$$each; \

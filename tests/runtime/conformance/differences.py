@@ -28,8 +28,74 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.md, Lifecycle 13: the remaining hooks run as if the one that failed had succeeded. runc 1.1.5 leaves them "
     "out": ("test_a_failing_poststop_hook_is_a_warning",),
-    "config.md, POSIX-platform Hooks: `path` must be absolute. runc looks at the hooks when it runs them, and for "
-    "poststop that is after the container has run": ("test_a_relative_path_is_refused[poststop]",),
+    "config.md, POSIX-platform Hooks: `path` must be absolute. runc and crun look at the hooks when they run them, and "
+    "for poststart and poststop that is after the program was executed": (
+        "test_a_relative_path_is_refused[poststop]",
+        "test_a_relative_path_is_refused[poststart]",
+    ),
+    "config.md, POSIX-platform Hooks: `timeout` must be greater than zero. crun takes 0 as none": (
+        "test_a_timeout_above_zero[0]",
+    ),
+    "runtime.md, State: the status is `creating` until `create` has done all of it, `created` until the program is "
+    "executed. crun tells the hooks `created` and a word of its own, `starting`": (
+        "test_the_status_on_the_input[prestart-creating]",
+        "test_the_status_on_the_input[createRuntime-creating]",
+        "test_the_status_on_the_input[createContainer-creating]",
+        "test_the_status_on_the_input[startContainer-created]",
+        "test_status_is_creating_for_create_runtime_hooks",
+    ),
+    "runtime.md, State: `bundle` is the absolute path of the bundle. crun tells startContainer hooks `/`": (
+        "test_the_state_is_on_the_input[startContainer]",
+    ),
+    "runtime.md, State: for hooks in the container's namespace `pid` is the one that the container sees. crun tells "
+    "the runtime's": ("test_pid_for_hooks_of_the_container",),
+    "runtime.md, Lifecycle 3 to 5 and 13: after a hook of `create` that failed the container is destroyed, and the "
+    "poststop hooks run. crun does not run them": ("test_a_failing_hook_of_create_leads_to_poststop",),
+    "config.md, POSIX process: a limit that is listed twice is an error. crun takes the last": (
+        "test_an_rlimit_listed_twice",
+    ),
+    "config.md, Linux process: a capability that cannot be mapped is told in a warning. crun says nothing": (
+        "test_an_unknown_capability",
+    ),
+    "config.md, Process: `cwd` is absolute, and `args` has at least one entry. crun accepts a relative `cwd`, and runs "
+    "a shell without `args`": ("test_cwd_is_absolute", "test_args_are_required"),
+    "config.md, Linux mount options: of two that contradict each other the later wins, as with mount(8). crun 1.8.1 "
+    "adds what an option sets and forgets what one clears": (
+        "test_options_of_a_mount[ro,rw--]",
+        "test_options_of_a_mount[nosuid,suid--]",
+        "test_options_of_a_mount[nodev,dev--]",
+        "test_options_of_a_mount[noexec,exec--]",
+        "test_options_of_a_mount[noatime,atime--]",
+        "test_options_of_a_mount[nodiratime,diratime--]",
+        "test_options_of_a_mount[lazytime,nolazytime--]",
+    ),
+    "config.md, Linux mount options: `loud`, `silent`, `iversion` and `noiversion` are to be implemented (MUST), "
+    "`nosymfollow` and `rnoatime` should be. crun 1.8.1 gives them to the file system, or to the kernel in a way that "
+    "it refuses": (
+        "test_options_of_a_mount[loud--]",
+        "test_options_of_a_mount[silent--]",
+        "test_options_of_a_mount[iversion--]",
+        "test_options_of_a_mount[noiversion--]",
+        "test_nosymfollow",
+        "test_recursive_options[rnoatime-noatime]",
+    ),
+    "config.md, Linux mount options: `shared` and `unbindable` say how that mount propagates. With crun 1.8.1 it is "
+    "private": ("test_propagation",),
+    "config-linux.md, CPU: shares become a weight. crun 1.8.1 and runc before 1.3.2 use a straight line, which gives "
+    "the default of 1024 a weight of 39; the newer formula, of runc 1.3.2 and this runtime, gives 100": (
+        "test_cpu_shares[1024-100]",
+    ),
+    "config-linux.md, RDMA, and runtime.md, Create: what cannot be applied is an error. crun 1.8.1 does not read "
+    "`rdma`": ("test_rdma_on_a_host_without_the_device",),
+    "config-linux.md, Cgroup ownership: the owner changes if and only if the cgroup file system is mounted writable "
+    "(SHOULD). crun changes it in every user namespace": ("test_cgroup_ownership_without_a_writable_mount",),
+    "config-linux.md, Cgroups Path: an absolute path counts from the mount point, and runtimes may call paths invalid. "
+    "crun refuses one with `..`; runc and this runtime end it at the mount point": ("test_a_path_that_climbs",),
+    "config-linux.md, Seccomp: without NOTIFY `listenerPath` is ignored. crun connects to it all the same": (
+        "test_a_listener_without_notify",
+    ),
+    "config-linux.md, Mount Label, and runtime.md, Create: a label that the host cannot apply is an error. crun "
+    "ignores it where there is no SELinux": ("test_a_mount_label_without_selinux", "test_nothing_is_left[mountLabel]"),
     "config.md, Valid values: an error for what is invalid. runc 1.1.5 and crun 1.8.1 do not look at this one": (
         "test_a_version_that_is_none_is_refused",
         "test_an_empty_annotation_key",

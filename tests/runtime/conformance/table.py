@@ -23,7 +23,7 @@ import pytest
 from .differences import EXPLAINED
 
 HERE = Path(__file__).parent
-COLUMNS = ("pydock-runc", "pydock-runc-v2", "runc", "runc-v2", "crun-v2")
+COLUMNS = ("pydock-runc", "pydock-runc-v2", "runc", "crun-v2")
 WORDS = {"passed": "yes", "failed": "**no**"}
 
 
@@ -104,7 +104,7 @@ HEAD = """# The runtime-spec, rule by rule
 
 Written by `python -m tests.runtime.conformance.table` from the outcomes in `results/`; do not edit. Each test drives
 the command line on a real bundle. Columns: pydock-runc on a host with both cgroup versions and on one with cgroup v2
-alone, runc 1.1.5 on the same two, crun 1.8.1 on the second (it refuses the first). "yes": the rule holds; "no": it
+alone, runc 1.1.5 on the first, crun 1.8.1 on the second (it refuses the first). "yes": the rule holds; "no": it
 does not, and the last column says why; "–": the host has not what the test needs, and the test says what that is.
 
 The specification is 1.3; runc 1.1.5 and crun 1.8.1 are what Debian 12 has, and older than some of its rules."""
