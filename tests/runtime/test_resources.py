@@ -121,7 +121,7 @@ def test_device_rules_of_updates_follow_those_in_force(bundle: Bundle, tmp_path:
     """One update allows a device, the next says nothing of it: it stays allowed, and so do the default ones."""
     bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
     bundle.start_running()
-    attempt = ("sh", "-c", "mknod /tmp/d c 60 7 2>/dev/null; cat /tmp/d 2>&1; echo x > /dev/null")
+    attempt = ("sh", "-c", "mknod /dev/d c 60 7 2>/dev/null; cat /dev/d 2>&1; echo x > /dev/null")
     assert "not permitted" in bundle.exec(bundle.id, *attempt).out
     for number in (7, 8):
         rules = [{"allow": True, "type": "c", "major": 60, "minor": number, "access": "rwm"}]

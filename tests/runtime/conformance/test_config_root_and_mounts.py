@@ -184,7 +184,9 @@ def test_bind_and_rbind(bundle: Bundle, option: str, seen: str) -> None:
 )
 def test_propagation(bundle: Bundle, tmp_path: Path, option: str, words: set[str]) -> None:
     bundle.mount("/data", "bind", str(tmp_path), "rbind", option)
-    assert mount_flags(bundle, "/data") & {"shared", "master", "unbindable"} == words
+    found = mount_flags(bundle, "/data") & {"shared", "master", "unbindable"}
+    # one that is shared may get mounts from the host besides, where the source is on a shared mount
+    assert found - ({"master"} if words == {"shared"} else set()) == words
 
 
 @must("config.md#linux-mount-options", "the recursive forms concern the mounts below too (SHOULD)")

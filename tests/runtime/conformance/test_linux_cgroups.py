@@ -288,7 +288,7 @@ def test_device_rules_in_their_order(bundle: Bundle, allowed: bool) -> None:
         ]
     }
     # a number that no driver may have: what the cgroup lets through ends with another error
-    error = bundle.sh("mknod /tun c 60 7; cat /tun 2>&1; true")
+    error = bundle.sh("mknod /dev/probe c 60 7; cat /dev/probe 2>&1; true")
     assert ("Operation not permitted" not in error) is allowed, error
 
 
@@ -300,7 +300,7 @@ def test_device_access(bundle: Bundle) -> None:
             {"allow": True, "type": "c", "major": 60, "minor": 7, "access": "rm"},
         ]
     }
-    out = bundle.sh("mknod /tun c 60 7; (: < /tun) 2>&1; echo; (: > /tun) 2>&1; true")
+    out = bundle.sh("mknod /dev/probe c 60 7; (: < /dev/probe) 2>&1; echo; (: > /dev/probe) 2>&1; true")
     reading, _newline, writing = out.partition("\n\n") if "\n\n" in out else out.partition("\n")
     assert "not permitted" not in reading
     assert "not permitted" in writing
@@ -309,7 +309,7 @@ def test_device_access(bundle: Bundle) -> None:
 @must("config-linux.md#allowed-device-list", "without entries for it, a device of the host cannot be opened")
 def test_devices_are_denied(bundle: Bundle) -> None:
     bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
-    assert "not permitted" in bundle.sh("mknod /kmsg c 1 11; cat /kmsg 2>&1; true")
+    assert "not permitted" in bundle.sh("mknod /dev/kmsg c 1 11; cat /dev/kmsg 2>&1; true")
 
 
 @must("config-linux.md#cgroup-ownership", "on v2 with its own namespace and a writable mount the cgroup is the user's")
