@@ -304,7 +304,7 @@ class Supervisor:
             return
         self.endpoints.release(interfaces=False)
         events = death_events(end)
-        if self.plan.auto_remove:
+        if self._is_last():
             self.ledger.remove(*events, volumes="unmount")
         else:
             self.ledger.write_exit_record(end)
@@ -312,6 +312,10 @@ class Supervisor:
         self._tell_clients(end)
         self._service.tell_waiters(end.code)
         self._done = True
+
+    def _is_last(self) -> bool:
+        """Whether the container goes with its end; one that somebody restarts does not."""
+        return self.plan.auto_remove and not self.restarting
 
     def _after(self, end: Exit) -> Callable[[Container], Container]:
         """How the row is changed: whoever restarts the container is about to start it again, so it is not over."""
@@ -365,7 +369,7 @@ class Supervisor:
         if self.ended:
             self.ledger.write_exit_record(self.ended.replace(stop=self.stop))
         self.ledger.change(
-            lambda row: row.replace(state="exited", endpoints=(), stop_requested=True),
+            lambda row: row.replace(state="exited", endpoints=(), stop_requested=bool(self.stop and self.stop.lasting)),
             ("stop", {}),
             release_network=True,
         )
@@ -411,7 +415,7 @@ class Supervisor:
         self._dismantle()
         self.endpoints.release()
         self._rootfs.unmount()
-        if self.plan.auto_remove:
+        if self._is_last():
             files.remove(self.paths, self.plan.container_id)
         try:
             os.unlink(self.paths.shim_socket(self.plan.container_id))

@@ -405,3 +405,20 @@ def test_a_stop_between_two_restarts_ends_it(engine: Engine, image: str) -> None
     ended = engine.containers.get(container.id)
     assert (ended.state, ended.exit_code, ended.stop_requested) == ("exited", 1, True)
     assert engine.store.query("SELECT * FROM endpoints") == []
+
+
+def test_a_container_to_be_removed_at_its_end_survives_a_restart(engine: Engine, image: str) -> None:
+    container = _run(engine, image, "sleep", "1000", name="brief", auto_remove=True)
+    with engine.containers.exec("brief", ExecRequest(command=("sh", "-c", "echo kept >/kept"))) as session:
+        list(session.frames())
+    engine.containers.restart("brief", 0)
+    again = engine.containers.get("brief")
+    assert (again.id, again.state) == (container.id, "running")
+    assert again.pid != container.pid
+    with engine.containers.exec("brief", ExecRequest(command=("cat", "/kept"))) as session:
+        assert b"".join(frame.data for frame in session.frames()) == b"kept\n"
+    engine.containers.stop("brief", 0)
+    deadline = time.monotonic() + 20
+    while engine.containers.list(all=True):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

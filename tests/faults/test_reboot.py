@@ -101,12 +101,16 @@ def test_a_halt_ends_all_in_good_order_and_a_boot_brings_them_back(
         wait_until("it runs", lambda name=name: list(engine.containers.logs(name)))  # type: ignore[misc]
     _make(engine, image, "looping", "always", "exit 3")
     engine.containers.start("looping")
-    assert sorted(pydock.ok("system", "halt").split()) == ["kept", "looping", "plain"]
+    _make(engine, image, "between", "unless-stopped", "exit 4")
+    engine.containers.start("between")
+    wait_until("a long pause", lambda: engine.containers.get("between").restart_count >= 4)
+    assert sorted(pydock.ok("system", "halt").split()) == ["between", "kept", "looping", "plain"]
     assert set(_states(engine).values()) == {"exited"}
     assert [line.text for line in engine.containers.logs("kept")] == ["up\n", "bye\n"]
     assert engine.containers.inspect("kept")["LastExit"]["StopRequest"]["Signal"] == signal.SIGTERM
-    assert sorted(pydock.ok("system", "boot").split()) == ["kept", "looping"]
+    assert sorted(pydock.ok("system", "boot").split()) == ["between", "kept", "looping"]
     assert engine.containers.get("kept").state == "running"
+    engine.containers.stop("between", 0)
     engine.containers.stop("kept", 0)
     engine.containers.stop("looping", 0)
     assert pydock.ok("system", "boot").split() == ["looping"], "a stop that somebody asked for lasts"
