@@ -36,10 +36,10 @@ def clear_locked(store: Store, root: str) -> bool:
         return False
     table = rules.table_name(root)
     if table_exists(table):
-        rules.remove(table)
         for network in rows.every(store):
             if network.bridge and network.driver == "bridge":
                 forget_forwarding(network.bridge)
+        rules.remove(table)  # last: while it is there, whoever comes next knows that there is something to clear
     return True
 
 

@@ -168,7 +168,7 @@ def test_images_networks_volumes_and_the_engine(other: Other) -> None:
     assert other.ok("history", "-q", "toolbox")
     assert "toolbox" in str(json.loads(other.ok("image", "inspect", "toolbox"))[0]["RepoTags"])
     assert other.ok("volume", "create", "remote-volume") == "remote-volume"
-    assert other.ok("volume", "ls", "-q").split() == ["remote-volume"]
+    assert "remote-volume" in other.ok("volume", "ls", "-q").split()
     assert "remote-volume" not in other.ok("volume", "prune", "-f")  # it has a name, whatever the other engine thinks
     assert other.ok("volume", "rm", "remote-volume") == "remote-volume"
     assert other.ok("network", "ls", "--format", "{{.Name}}")

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,12 @@ def test_sealing_passes_everything_on() -> None:
 def test_without_rights_the_program_runs_all_the_same() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to be somebody else")
-    python = shutil.which("python3", path="/usr/bin") or sys.executable
-    words = [str(SEAL), python, "-IS", "-c", "print('ran')"]
-    done = subprocess.run(words, user=65534, capture_output=True, text=True, cwd="/", check=False)
-    if "denied" in done.stderr.lower():
-        pytest.skip("another user may not read this checkout")
-    assert done.stdout == "ran\n"
+    with tempfile.TemporaryDirectory() as folder:  # this checkout may be nothing for another user's eyes
+        os.chmod(folder, 0o755)
+        seal = shutil.copy(SEAL, folder)
+        words = [seal, "/bin/echo", "ran"]
+        done = subprocess.run(words, user=65534, capture_output=True, text=True, cwd="/", check=False)
+    assert done.stdout == "ran\n", done.stderr
 
 
 @pytest.mark.skipif(not SEAL.exists(), reason="no sealing program for this machine")
