@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ..errors import RegistryError
+from ..errors import CorruptContent, RegistryError
 from .manifest import ACCEPTED, CONFIG_LIMIT, MANIFEST_LIMIT, Manifest, parse_config, parse_manifest
 from .reference import Reference
 from .registry import Registry
@@ -58,6 +58,20 @@ def tags(reference: Reference, credentials: Credentials | None) -> list[str]:
         return sorted(str(tag) for tag in json.loads(data).get("tags") or ())
     except (ValueError, AttributeError):
         raise RegistryError(f"{reference.domain} answered with no list of tags") from None
+
+
+def remote_tags(reference: Reference, credentials: Credentials | None) -> list[str]:
+    """Every tag of a repository at its registry. Raises as `look_up` does."""
+    registry = Registry(reference, credentials=credentials)
+    try:
+        data, _ = registry.document("tags/list", ("application/json",), MANIFEST_LIMIT)
+    finally:
+        registry.close()
+    try:
+        tags = json.loads(data)["tags"] or []
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptContent(f"{reference.domain} does not list the tags of {reference.path}") from error
+    return sorted(tag for tag in tags if isinstance(tag, str))
 
 
 def check_login(domain: str, credentials: Credentials) -> None:

@@ -277,6 +277,12 @@ class Images:
 
         return tags(parse(repository), credentials)
 
+    def remote_tags(self, repository: str, *, credentials: Credentials | None = None) -> builtins.list[str]:
+        """Every tag that the registry has of a repository, for pulling them all."""
+        from .distribution import remote_tags
+
+        return remote_tags(parse(repository), credentials)
+
     def check_login(self, domain: str, credentials: Credentials) -> None:
         """Ask a registry (`docker.io`, `host:port`) whether it takes this account. Raises Unauthorized,
         RegistryError."""

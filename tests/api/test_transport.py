@@ -153,6 +153,14 @@ def test_push_pull_and_what_the_registry_has(api: Api, small: str, tmp_path: Pat
         again = lines(api("POST", f"/images/create?fromImage={name}&tag=1").body)
         assert again[-1]["status"] == f"Status: Image is up to date for {name}:1"
         assert api("POST", f"/images/create?fromImage={name}&tag=absent").status == 404
+        api("POST", f"/images/{name}:1/tag?repo={name}&tag=2")
+        assert "aux" in lines(api("POST", f"/images/{name}/push").body)[-1]
+        api("DELETE", f"/images/{name}:2")
+        every = lines(api("POST", f"/images/create?fromImage={name}").body)
+        told = [line["status"] for line in every if line["status"].startswith("Status:")]
+        assert [line.rpartition(" ")[2] for line in told] == [f"{name}:1", f"{name}:2"]
+        assert api("DELETE", f"/images/{name}:2").status == 200
+        assert api("POST", f"/images/create?fromImage={host}/absent").status == 404
         assert api("POST", f"/images/{name}/push?tag=absent").status == 404
         assert api("DELETE", f"/images/{name}:1").status == 200
 

@@ -30,13 +30,21 @@ async def create(call: Call) -> None:
 
 
 async def _pull(call: Call) -> None:
-    reference = named(call.text("fromImage"), call.text("tag"))
-    familiar = parse(reference).familiar
+    """One tag or digest; a name without either means every tag that the registry has of it."""
+    name, tag = call.text("fromImage"), call.text("tag")
+    parse(named(name, tag))
     platform = call.text("platform")
     credentials = read_credentials(call.headers.get("x-registry-auth", ""))
     images = call.engine.images
 
     def work(tell: Callable[[Line], None], cancelled: Callable[[], bool]) -> None:
+        if tag or has_tag(name):
+            pull(named(name, tag), tell, cancelled)
+            return
+        for each in images.remote_tags(name, credentials=credentials):
+            pull(f"{name}:{each}", tell, cancelled)
+
+    def pull(reference: str, tell: Callable[[Line], None], cancelled: Callable[[], bool]) -> None:
         try:
             before = images.get(reference).id
         except ImageNotFound:
@@ -51,7 +59,7 @@ async def _pull(call: Call) -> None:
         digest = next((entry.rpartition("@")[2] for entry in image.repo_digests), image.digest)
         tell({"status": f"Digest: {digest}"})
         fresh = "Image is up to date for" if before == image.id else "Downloaded newer image for"
-        tell({"status": f"Status: {fresh} {familiar}"})
+        tell({"status": f"Status: {fresh} {parse(reference).familiar}"})
 
     await send_progress(call, work)
 
@@ -90,6 +98,11 @@ def refusing_corrupt_bodies() -> Iterator[None]:
         yield
     except CorruptContent as error:
         raise InvalidRequest(error.message) from error
+
+
+def has_tag(name: str) -> bool:
+    """Or a digest."""
+    return ":" in name.rpartition("/")[2] or "@" in name
 
 
 def named(name: str, tag: str) -> str:

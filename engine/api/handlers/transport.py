@@ -12,7 +12,7 @@ from ..fields import Fields
 from ..registry_auth import read_credentials
 from ..transfer import progress_line, send_progress
 from .archive import TAR
-from .pull import changes_of, named, refusing_corrupt_bodies
+from .pull import changes_of, has_tag, named, refusing_corrupt_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ async def push(call: Call) -> None:
     credentials = read_credentials(call.headers.get("x-registry-auth", ""))
 
     def work(tell: Callable[[Line], None], cancelled: Callable[[], bool]) -> None:
-        references = [named(name, tag)] if tag or _has_tag(name) else images.tags_of(name)
+        references = [named(name, tag)] if tag or has_tag(name) else images.tags_of(name)
         for reference in references:
             pushed = images.push(
                 reference,
@@ -101,7 +101,3 @@ async def auth(call: Call) -> Answer:
     domain = "docker.io" if address in DOCKER_HUB else address.partition("://")[2] or address
     await call.threads.call_long(call.engine.images.check_login, domain.split("/")[0], credentials)
     return json_answer({"IdentityToken": "", "Status": "Login Succeeded"})
-
-
-def _has_tag(name: str) -> bool:
-    return ":" in name.rpartition("/")[2] or "@" in name
