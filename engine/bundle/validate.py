@@ -113,8 +113,10 @@ def warnings(request: CreateRequest) -> tuple[str, ...]:
     profile = option(request, "apparmor")
     if profile and profile != "unconfined" and not apparmor_is_on():
         told.append(f'apparmor profile "{profile}" ignored: AppArmor is not enabled on this host')
-    if option(request, "label") not in ("", "disable") and not os.path.isdir("/sys/fs/selinux"):
-        told.append("security label ignored: SELinux is not enabled on this host")
+    if option(request, "label") not in ("", "disable"):
+        selinux = os.path.isdir("/sys/fs/selinux")
+        why = "labels are left to the host's policy" if selinux else "SELinux is not enabled on this host"
+        told.append(f"security label ignored: {why}")
     if request.network == "host" and (request.ports or request.publish_all):
         told.append("published ports are discarded when using host network mode")
     return tuple(told)

@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.containers import journal, log_file
@@ -47,6 +47,7 @@ def test_lines_are_records_and_an_unfinished_one_waits(tmp_path: Path) -> None:
     assert [r["log"] for r in _read(tmp_path / "log.json")] == ["one\n", "err\n", "two\n", "rest"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=60), max_size=30), st.integers(1, 50))
 def test_any_text_in_any_pieces_comes_back(
     tmp_path_factory: pytest.TempPathFactory, parts: list[str], step: int
@@ -131,6 +132,7 @@ def test_a_tail_ends_where_the_log_ended_when_it_was_asked_for(tmp_path: Path) -
     assert [line.text for line in file.lines()] == ["4\n"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=30), st.integers(1, 50))
 def test_any_bytes_come_back_from_the_compact_form(
     tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], step: int
