@@ -16,6 +16,7 @@ from . import jsontext
 from .cgroups import Cgroup
 from .errors import ContainerNotFound, HookFailed, RuntimeFault, SetupFailed, WrongStatus
 from .kernel import signals
+from .spec import namespace_paths
 from .state import FIFO_NAME, StateDirectory, check_id, container_ids, oci_state, start_time
 from .status import CREATED, CREATING, PAUSED, RUNNING, STOPPED, Status
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .criu import Images
     from .process.joining import Process
 
     PhaseObserver = Callable[[str, int, int], None]
@@ -330,6 +332,32 @@ class Container:
             parent_death_signal=parent_death_signal,
             cgroup_path=cgroup_path,
         )
+
+    def checkpoint(self, images: Images, *, before: bool = False) -> None:
+        """Save its processes by criu; `before` a later checkpoint saves their memory alone and lets them go on."""
+        from . import criu
+
+        status = self.status()
+        if status not in (RUNNING, PAUSED):
+            raise self._wrong(status, "checkpoint")
+        process = self.config.get("process") or {}
+        if process.get("terminal"):
+            raise RuntimeFault("a terminal cannot be saved", path="process.terminal")
+        joined = [kind for kind, path in namespace_paths(self.config).items() if path]
+        if joined:
+            raise RuntimeFault(f"the {joined[0]} namespace is shared with others", path="linux.namespaces")
+        paths = self.cgroup.paths() if self.cgroup is not None else {}
+        criu.dump(images, self.pid, self.config, paths.get("freezer") or paths.get("unified") or "", before=before)
+
+    @staticmethod
+    def restore(
+        state_root: str, container_id: str, bundle: str, images: Images, *, systemd_cgroup: bool, pid_file: str = ""
+    ) -> Container:
+        """A container whose processes come from a checkpoint; they are descendants of the caller."""
+        from .process.restoring import restore
+
+        made = restore(state_root, container_id, bundle, images, systemd_cgroup=systemd_cgroup, pid_file=pid_file)
+        return Container(*made)
 
     def close(self) -> None:
         """Let go of descriptors; the container itself goes on."""

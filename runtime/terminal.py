@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import struct
 
 from .errors import SetupFailed
@@ -78,6 +79,32 @@ def take_control(slave_fd: int) -> None:
     if slave_fd > 2:
         os.close(slave_fd)
     fcntl.ioctl(0, k.TIOCSCTTY, 0)
+
+
+def take_own_null() -> None:
+    """Let standard streams that are the host's null device be the container's: it lies on a mount that the container
+    does not have, and criu could not find it again. Whatever else is at /dev/null is left alone."""
+    null = os.makedev(1, 3)
+    streams = [fd for fd in (0, 1, 2) if _device(fd) == null]
+    if not streams:
+        return
+    try:
+        own_fd = os.open("/dev/null", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    if _device(own_fd) == null:
+        os.set_blocking(own_fd, True)
+        for fd in streams:
+            os.dup2(own_fd, fd)
+    os.close(own_fd)
+
+
+def _device(fd: int) -> int:
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return -1
+    return status.st_rdev if stat.S_ISCHR(status.st_mode) else -1
 
 
 def give_stdio_to(uid: int) -> None:

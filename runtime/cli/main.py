@@ -15,6 +15,7 @@ from .report import PROGRAM, Reporter
 
 # verb → (module, one line of help)
 VERBS = {
+    "checkpoint": ("checkpoint", "save a running container to files, by criu"),
     "create": ("create", "create a container; its program waits for start"),
     "delete": ("delete", "delete a stopped container"),
     "events": ("events", "show statistics and out-of-memory events"),
@@ -24,6 +25,7 @@ VERBS = {
     "list": ("list", "list the containers of this state root"),
     "pause": ("pause", "freeze all processes of a container"),
     "ps": ("ps", "show the processes of a container"),
+    "restore": ("restore", "run a container from a checkpoint, by criu"),
     "resume": ("pause", "let a paused container run on"),
     "run": ("run", "create and start a container"),
     "spec": ("spec", "write a config.json to start from"),

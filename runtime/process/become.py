@@ -96,6 +96,7 @@ class Program:
         process = self.process
         user = section(process, "user")
         self._set_scheduling()
+        terminal.take_own_null()
         terminal.give_stdio_to(user.get("uid") or 0)
         rlimits.raise_hard(self.limits)
         lsm.set_for_exec(self._attributes)

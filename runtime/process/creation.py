@@ -189,11 +189,11 @@ def _make(creation: Creation, plan: InitPlan, config: dict[str, Any]) -> None:
     data = creation.data
     data.update(
         creator=os.getpid(),
-        interpreter=_identity("/proc/self/exe"),
+        interpreter=identity("/proc/self/exe"),
         bundle=request.bundle,
         rootfs=plan.rootfs,
-        created=_now(),
-        config=_kept(config),
+        created=now(),
+        config=kept(config),
         no_pivot=request.no_pivot,
     )
     if creation.cgroup is not None:
@@ -423,12 +423,12 @@ def _write_file(path: str, content: bytes) -> None:
         os.close(fd)
 
 
-def _identity(path: str) -> list[int]:
+def identity(path: str) -> list[int]:
     status = os.stat(path)
     return [status.st_dev, status.st_ino]
 
 
-def _kept(config: dict[str, Any]) -> dict[str, Any]:
+def kept(config: dict[str, Any]) -> dict[str, Any]:
     """The config as later commands need it: without the filter, which is kept compiled."""
     kept = dict(config)
     linux = dict(section(config, "linux"))
@@ -437,7 +437,7 @@ def _kept(config: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _now() -> str:
+def now() -> str:
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09d}Z"
 

@@ -202,3 +202,18 @@ def test_personality_is_32_bit(bundle: Bundle) -> None:
     bundle.linux["personality"] = {"domain": "LINUX32"}
     # PER_LINUX32
     assert bundle.sh("cat /proc/self/personality").strip() == "00000008"
+
+
+def test_a_null_device_among_the_streams_is_the_containers(bundle: Bundle) -> None:
+    """Not the host's, which lies on a mount that the container does not have."""
+    script = "stat -L -c %d /proc/self/fd/0 /dev/null >&2"
+    bundle.process["args"] = ["sh", "-c", script]
+    bundle.write_config()
+    words = bundle.command("run", "--bundle", str(bundle.path), bundle.id)
+    null = subprocess.DEVNULL
+    done = subprocess.run(words, stdin=null, stdout=null, stderr=subprocess.PIPE, text=True, check=True, timeout=60)
+    assert len(set(done.stderr.split())) == 1
+    bundle.start_running()
+    words = bundle.command("exec", bundle.id, "sh", "-c", script)
+    done = subprocess.run(words, stdin=null, stdout=null, stderr=subprocess.PIPE, text=True, check=True, timeout=60)
+    assert len(set(done.stderr.split())) == 1
