@@ -67,6 +67,8 @@ def check(network: Network, attachment: NetworkAttachment) -> None:
     """Raise InvalidRequest for what the network cannot give, whoever has its addresses."""
     if network.driver in ("host", "none"):
         raise InvalidRequest(f"network {network.name} of driver {network.driver} gives no addresses")
+    if network.driver == "ipvlan" and attachment.mac:
+        raise InvalidRequest(f"network {network.name} of driver ipvlan gives no mac address of one's own")
     if network.name == "bridge":
         if attachment.address or attachment.address6:
             raise InvalidRequest(
@@ -181,7 +183,9 @@ def _place(
         address=address,
         prefix_length=parse_subnet(network.subnet)[2] if address else 0,
         gateway="" if driver_options.without_address(network) else network.gateway,
-        mac=attachment.mac.lower().replace("-", ":") or mac_of(address or address6),
+        # With ipvlan all interfaces have their parent's.
+        mac=attachment.mac.lower().replace("-", ":")
+        or ("" if network.driver == "ipvlan" else mac_of(address or address6)),
         aliases=attachment.aliases,
         isolated=driver_options.isolated(network),
         masquerade=driver_options.masquerade(network),
