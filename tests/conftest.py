@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.engine import EngineRoot
 
@@ -20,6 +21,11 @@ def pytest_configure() -> None:
     """A shell starts what runs in its background with these ignored, and whoever is started from there inherits it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+# Machines that run tests are busy: how long an example took says nothing of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)
