@@ -24,11 +24,10 @@ from ..errors import EngineError
 from ..networks import clear
 from ..paths import Paths
 from ..phases import Phases
-from . import answers, frames
+from . import account, answers, frames
 from .client import Client
 from .endpoints import Endpoints
 from .exits import Exit, StopRequest
-from .health import STARTING
 from .ledger import Ledger, death_events
 from .log import LogWriter, open_log
 from .loop import READ, Loop
@@ -214,18 +213,12 @@ class Supervisor:
         recorded = tuple(sorted((*self.plan.phases, *phases.recorded), key=lambda phase: phase.start_ns))
 
         def started(row: Container) -> Container:
-            return row.replace(
-                state="running",
+            return account.started(
+                row,
                 pid=container.pid,
-                exit_code=0,
-                signal=0,
-                oom_killed=False,
-                error="",
                 started_ns=self._started_ns,
-                finished_ns=0,
-                restart_count=self._restarts.count,
-                stop_requested=False,
-                health=STARTING if self.plan.health else "",
+                restarts=self._restarts.count,
+                checked=self.plan.health is not None,
                 endpoints=self.endpoints.current,
                 phases=recorded,
             )
@@ -240,16 +233,10 @@ class Supervisor:
         self._dismantle()
         self.endpoints.release()
 
-        def failed(row: Container) -> Container:
-            state = "exited" if row.started_ns else "created"
-            return row.replace(
-                state=state, pid=0, error=failure.message, exit_code=failure.exit_code, endpoints=(), oom_killed=False
-            )
-
         if self.plan.auto_remove:
             self.ledger.remove()
         else:
-            self.ledger.change(failed, release_network=True)
+            self.ledger.change(lambda row: account.not_started(row, failure), release_network=True)
         self._clear()
 
     def state(self) -> str:
@@ -340,12 +327,7 @@ class Supervisor:
             failure = answers.as_start_failure(error)
             self._dismantle()
             self.endpoints.release()
-            self.ledger.change(
-                lambda row: row.replace(
-                    state="exited", pid=0, error=failure.message, exit_code=failure.exit_code, endpoints=()
-                ),
-                release_network=True,
-            )
+            self.ledger.change(lambda row: account.not_restarted(row, failure), release_network=True)
             self._service.tell_waiters(failure.exit_code)
             self._done = True
 
@@ -368,11 +350,7 @@ class Supervisor:
         self.endpoints.release()
         if self.ended:
             self.ledger.write_exit_record(self.ended.replace(stop=self.stop))
-        self.ledger.change(
-            lambda row: row.replace(state="exited", endpoints=(), stop_requested=bool(self.stop and self.stop.lasting)),
-            ("stop", {}),
-            release_network=True,
-        )
+        self.ledger.change(lambda row: account.stopped_between(row, self.stop), ("stop", {}), release_network=True)
         self._service.tell_waiters(self.ended.code if self.ended else 0)
         self._done = True
         return True
