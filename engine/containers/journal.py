@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..models import Container
+    from .session import Session
 
 _CANCEL_LATENCY_S = 0.25
+_QUIET_S = 1.0
 _OURS = frozenset(
     (
         *("MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "CONTAINER_ID", "CONTAINER_ID_FULL", "CONTAINER_NAME"),
@@ -33,8 +35,10 @@ def read(
     since_ns: int,
     until_ns: int,
     cancelled: Callable[[], bool] | None,
+    ending: Session | None = None,
 ) -> Iterator[LogLine]:
-    """The entries of one container. A follower goes on until it is cancelled: the journal knows no end of it."""
+    """The entries of one container. A follower goes on until it is cancelled, or until `ending`, an open wait for the
+    container's end, has told it and nothing has come for a moment: the journal itself knows no end."""
     command = ["journalctl", "--quiet", "--no-pager", "--output=json", f"CONTAINER_ID_FULL={container.id}"]
     if tail is not None:
         command.append(f"--lines={tail}")
@@ -50,17 +54,27 @@ def read(
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:
         raise HostUnfit("the journal cannot be read: no journalctl on this host") from error
-    return _lines(process, cancelled)
+    return _lines(process, cancelled, ending)
 
 
-def _lines(process: subprocess.Popen[bytes], cancelled: Callable[[], bool] | None) -> Iterator[LogLine]:
+def _lines(
+    process: subprocess.Popen[bytes], cancelled: Callable[[], bool] | None, ending: Session | None
+) -> Iterator[LogLine]:
     assert process.stdout is not None
-    pending = b""
+    pending, over = b"", False
     try:
         while True:
             if cancelled and cancelled():
                 return
-            if not select.select([process.stdout], [], [], _CANCEL_LATENCY_S if cancelled else None)[0]:
+            waiting = [] if ending is None or over else [ending.fileno()]
+            wait_s = _QUIET_S if over else _CANCEL_LATENCY_S if cancelled else None
+            output_fd = process.stdout.fileno()
+            ready = select.select([output_fd, *waiting], [], [], wait_s)[0]
+            if waiting and waiting[0] in ready and ending is not None:
+                over = any(frame.kind in ("exit", "closed") for frame in ending.read_available())
+            if output_fd not in ready:
+                if over and not ready:
+                    return
                 continue
             data = process.stdout.read1(1 << 16)  # type: ignore[attr-defined]
             if not data:
@@ -71,6 +85,8 @@ def _lines(process: subprocess.Popen[bytes], cancelled: Callable[[], bool] | Non
                 if line:
                     yield line
     finally:
+        if ending is not None:
+            ending.close()
         process.kill()
         process.wait()
         process.stdout.close()

@@ -57,8 +57,20 @@ def read(
     if driver == "journald":
         from . import journal
 
+        ending = None
+        if follow:
+            try:
+                ending, _reply = request(paths.shim_socket(container.id), {"op": "wait", "final": True})
+            except (FileNotFoundError, ConnectionError):
+                follow = False  # it has ended: what there is is all
         return journal.read(
-            container, follow=follow, tail=tail, since_ns=since_ns, until_ns=until_ns, cancelled=cancelled
+            container,
+            follow=follow,
+            tail=tail,
+            since_ns=since_ns,
+            until_ns=until_ns,
+            cancelled=cancelled,
+            ending=ending,
         )
     return _chosen(_all(store, paths, container, follow, tail, since_ns, cancelled), since_ns, until_ns)
 

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from engine.containers import journal, log_file
 from engine.containers.log_options import LogSettings, details_text
+from engine.containers.session import Session
+from engine.models import Container
+from engine.shim import frames
 from engine.shim.journal import JournalSink
 from engine.shim.log import LINE_BYTES, FileSink, LogWriter
 from engine.shim.log_compress import pack
@@ -297,3 +300,19 @@ def test_what_journalctl_tells_is_a_line() -> None:
     assert (line.text.encode("utf-8", "surrogateescape"), line.stream) == (b"\xffa\n", "stderr")
     assert (line.time_ns, line.attributes) == (1700000000000001000, {"TEAM": "x"})
     assert journal.parse(b"no json") is None
+
+
+def test_a_follower_of_the_journal_ends_with_the_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = json.dumps({"MESSAGE": "one", "PRIORITY": "6", "__REALTIME_TIMESTAMP": "1700000000000001"})
+    program = tmp_path / "journalctl"
+    program.write_text(f"#!/bin/sh\necho '{entry}'\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shim, client = socket.socketpair()
+    row = Container(id="1", name="web", image="x", image_id="y", command=(), created_ns=0)
+    lines = journal.read(row, follow=True, tail=None, since_ns=0, until_ns=0, cancelled=None, ending=Session(client))
+    assert next(lines).text == "one\n"
+    shim.sendall(frames.json_frame(frames.EXIT, {"code": 0}))
+    assert list(lines) == []
+    assert client.fileno() == -1
+    shim.close()
