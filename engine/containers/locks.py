@@ -36,10 +36,10 @@ class LifecycleLock:
 
     def __enter__(self) -> Self:
         while True:
-            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             try:
+                os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
                 self._fd = _locked(self._path, self._wait_s)
-            except FileNotFoundError:  # removed between these two lines
+            except (FileNotFoundError, FileExistsError):  # removed between two looks of either
                 continue
             if self._fd < 0:
                 raise Conflict(f"container {self._id[:12]} is being changed by another process", hint="Try again.")
