@@ -254,7 +254,14 @@ class Supervisor:
             return True
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
-        return bool(poll.poll(DYING_MS))
+        for wait_ms in (0, DYING_MS):
+            if poll.poll(wait_ms):
+                return True
+            try:
+                os.readlink(f"/proc/{self.container.pid}/ns/mnt")
+            except OSError:  # it has given its namespaces up, and waits for us to reap what was executed in it
+                return True
+        return False
 
     def _kill(self, number: int) -> None:
         if self.container and self.ended is None:
