@@ -60,8 +60,10 @@ lint: $(VENV)/.dev
 RETRY := --reruns 1 --reruns-delay 1
 
 test: $(VENV)/.dev lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not serial" $(RETRY) tests --ignore=tests/soak
-	@$(BIN)/python -m pytest -m serial $(RETRY) tests --ignore=tests/soak
+	@status=0; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not serial" $(RETRY) tests --ignore=tests/soak || status=$$?; \
+	$(BIN)/python -m pytest -m serial $(RETRY) tests --ignore=tests/soak || status=$$?; \
+	exit $$status
 
 soak: $(VENV)/.dev
 	@$(SUDO) $(BIN)/python -m pytest --timeout 1800 tests/soak
