@@ -19,6 +19,7 @@ from .supervisor import Supervisor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -28,8 +29,8 @@ def prepare() -> None:
     rootfs.leave_mount_namespace()
 
 
-def main(connection: socket.socket) -> None:
-    """Serve one container until its end, after `prepare`."""
+def main(connection: socket.socket, started: Callable[[], None] | None = None) -> None:
+    """Serve one container until its end, after `prepare`. `started` is called once it runs."""
     try:
         plan = Plan.from_json(_request(connection)["plan"])
     except ConnectionError:  # whoever ordered this shim could not make the plan
@@ -40,7 +41,7 @@ def main(connection: socket.socket) -> None:
     with open("/proc/self/comm", "w") as comm:
         comm.write(f"shim {plan.name}"[:15])
     try:
-        Supervisor(plan).run(connection)
+        Supervisor(plan).run(connection, started)
     except Exception:
         traceback.print_exc()
         sys.stderr.flush()

@@ -83,7 +83,7 @@ class Supervisor:
         self._restart_timer: Timer | None = None
         self._done = False
 
-    def run(self, connection: socket.socket) -> None:
+    def run(self, connection: socket.socket, started: Callable[[], None] | None = None) -> None:
         """Start, tell the starter, and serve to the end."""
         self._lock = os.open(self.paths.shim_lock(self.plan.container_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -101,6 +101,8 @@ class Supervisor:
             return
         self._service.listen(listener)
         self._welcome(Client(self.loop, connection))
+        if started:
+            self.loop.later(0, started)
         self.loop.run(lambda: self._done)
         self._service.flush(FLUSH_S)
         self._clear()

@@ -20,6 +20,10 @@ STANDBY_AFTER_S = 0.02
 """A standby is forked when no request has come for so long: it must not take a processor from a start under way."""
 LISTEN_FD = 3
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from engine.zygote.standby import Ranges
+
 
 def serve(listener: socket.socket, path: str) -> None:
     """Give each connection a shim until nobody has come for ten minutes."""
@@ -36,8 +40,15 @@ def serve(listener: socket.socket, path: str) -> None:
     from engine.shim import main as shim
     from engine.zygote.standby import Standby
 
+    standby: Standby | None = None
+    teacher: Standby | None = None
+    written: Ranges | None = None  # by a start, in the memory that it has from here
+    leaving = False
+
     def become_child() -> None:
         listener.close()
+        if teacher:
+            teacher.close()
         gc.enable()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
@@ -48,23 +59,31 @@ def serve(listener: socket.socket, path: str) -> None:
     poll.register(listener, select.POLLIN)
     gc.collect()
     gc.freeze()
-    standby: Standby | None = None
-    leaving = False
     while True:
         wait_s = 0 if leaving else IDLE_S if standby else STANDBY_AFTER_S
-        if not poll.poll(wait_s * 1000):
+        ready = {fd for fd, _events in poll.poll(wait_s * 1000)}
+        if not ready:
             if leaving:
                 return
             if standby is None:
-                standby = Standby(become_child)
+                standby = Standby(become_child, [] if teacher else written)
                 continue
             leaving = True  # no one can connect any more; whoever just has is still served
             _unlink(path)
             continue
+        if teacher and teacher.fileno() in ready:
+            poll.unregister(teacher)
+            written, teacher = teacher.lesson(), None
+        if listener.fileno() not in ready:
+            continue
         connection, _address = listener.accept()
         if _peer_uid(connection) == os.geteuid():
             waiting, standby = standby, None
-            if not (waiting and waiting.take(connection)) and os.fork() == 0:
+            if waiting and waiting.take(connection):
+                if waiting.teaches:
+                    teacher = waiting
+                    poll.register(teacher, select.POLLIN)
+            elif os.fork() == 0:
                 become_child()
                 shim.prepare()
                 shim.main(connection)

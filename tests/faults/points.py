@@ -22,6 +22,7 @@ from tests.faults.machine import gone, processes
 from tests.support.engine import REPOSITORY, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
     from typing import Self
 
@@ -173,19 +174,19 @@ def _serve(listen_fd: int, path: str, run_root: str) -> None:
     ordinary = shim.main
     order = Path(run_root, "fault.json")
 
-    def faulty(connection: socket.socket) -> None:
+    def faulty(connection: socket.socket, started: Callable[[], None] | None = None) -> None:
         fault: dict[str, Any] = {"action": "", "number": 0, "in_init": False}
         try:
             order.rename(f"{order}.{os.getpid()}")
             fault = json.loads(Path(f"{order}.{os.getpid()}").read_text())
             os.unlink(f"{order}.{os.getpid()}")
         except FileNotFoundError:
-            ordinary(connection)
+            ordinary(connection, started)
             return
         counter = Counter(fault["action"], fault["number"], in_children=fault["in_init"])
         counter.arm()
         try:
-            ordinary(connection)
+            ordinary(connection, started)
         finally:
             sys.setprofile(None)
             Path(run_root, "counted.new").write_text(str(counter.count))
