@@ -11,6 +11,7 @@ What the rules do. They never change: networks and published ports are elements 
   is passed on by the shim (`shim/relay.py`).
 * way back: a container that reached a neighbour (or itself) through a published port, and the host through
   127.0.0.1, take the bridge's address, for the answer to return the way it came.
+* what belongs to a connection that was let in passes first: that is nearly every packet.
 * in: nothing from outside or from another network reaches a container except through a published port, unless its
   network was made with another way in; an internal network lets nothing out either.
 * a packet from a bridge to 127.0.0.0/8 is dropped before address translation: `route_localnet`, which
@@ -61,7 +62,7 @@ add map inet {t} anywhere6 {{ type inet_proto . inet_service : ipv6_addr . inet_
 add map inet {t} addressed4 {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
 add map inet {t} addressed6 {{ type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }}
 add chain inet {t} guard {{ type filter hook prerouting priority -300; }}
-add rule inet {t} guard iifname @bridges ip daddr 127.0.0.0/8 counter drop
+add rule inet {t} guard ip daddr 127.0.0.0/8 iifname @bridges counter drop
 add chain inet {t} publish
 add rule inet {t} publish dnat ip to ip daddr . meta l4proto . th dport map @addressed4
 add rule inet {t} publish dnat ip to meta l4proto . th dport map @anywhere4
@@ -84,11 +85,11 @@ add rule inet {t} postrouting ip6 saddr . oifname @home6 return
 add rule inet {t} postrouting snat ip6 to ip6 saddr map @source6
 add rule inet {t} postrouting ip6 saddr @masked6 masquerade
 add chain inet {t} forward {{ type filter hook forward priority 0; }}
+add rule inet {t} forward ct state established,related accept
 add rule inet {t} forward iifname . oifname @same accept
 add rule inet {t} forward iifname @inner counter drop
 add rule inet {t} forward oifname @inner counter drop
 add rule inet {t} forward oifname != @bridges accept
-add rule inet {t} forward ct state established,related accept
 add rule inet {t} forward ct status dnat accept
 add rule inet {t} forward iifname . oifname @trusted accept
 add rule inet {t} forward meta nfproto ipv4 oifname @open4 accept
