@@ -183,7 +183,7 @@ CASES: dict[str, tuple[Step, ...]] = {
         Step("inspect --type image live"),
     ),
     "logs": (
-        Step("run --name said box:1 sh -c 'echo one; echo two >&2; echo three'"),
+        Step("run --name said box:1 sh -c 'echo one; echo two >&2; sleep 1; echo three'"),
         Step("logs said"),
         Step("logs --tail 1 said"),
         Step("logs --tail 0 said"),
