@@ -55,7 +55,9 @@ class KeyOrder:
 
     def _passed(self, key: events.Key, node: MessagePump) -> None:
         parent = node._parent
-        if key._stop_propagation or node is self._app or parent is None:
+        # A screen stops what the app itself has sent, after giving it to the app all the same.
+        stopped = key._stop_propagation and parent is not self._app
+        if stopped or node is self._app or parent is None:
             self._settle(key)
         else:
             self._follow(key, parent)

@@ -128,8 +128,9 @@ async def test_slash_filters_the_list_and_escape_ends_it() -> None:
 
 def type_fast(app: PydockApp, *keys: str) -> None:
     """All keys at once, as a paste or quick hands give them: nothing is waited for in between."""
-    for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else None))
+    with app._context():  # as the terminal's driver does
+        for key in keys:
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
 async def test_keys_typed_fast_go_where_the_keys_before_them_lead() -> None:
@@ -141,6 +142,7 @@ async def test_keys_typed_fast_go_where_the_keys_before_them_lead() -> None:
         before = list(engine.containers.calls)
         type_fast(app, "slash", *"worker", "enter")
         await until(pilot, lambda: shown(app) == ["worker"], "one row")
+        assert app.dashboard.panels["containers"].filter_text == "worker"
         await until(pilot, lambda: app.dashboard.panels["containers"].table.has_focus, "focus back")
         type_fast(app, "escape", "l", "tab", "slash", *"slow", "enter")
         await until(pilot, lambda: app.dashboard.detail.logs._search_text == "slow", "a search in the log")

@@ -197,8 +197,7 @@ def test_logs_are_followed_and_searched(program: Program, engine: Engine) -> Non
     terminal.until_shown("late-line")
     terminal.keys("Tab")
     terminal.until_shown("f follow")
-    terminal.keys("/")
-    terminal.type("early")
+    terminal.type("/early")
     terminal.keys("Enter")
     terminal.until_shown("/3")
 
