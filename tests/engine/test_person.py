@@ -22,7 +22,10 @@ def as_nobody(root: EngineRoot, *words: str, group: int = NOBODY) -> subprocess.
     person = ("setpriv", f"--reuid={NOBODY}", f"--regid={group}", "--clear-groups")
     return subprocess.run(
         [*person, PYTHON, "-IB", "-c", MAIN, str(REPOSITORY), *words],
-        env={**root.environment, "HOME": "/nonexistent", "XDG_STATE_HOME": "/nonexistent"},
+        env={
+            **root.environment,
+            **dict.fromkeys(("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"), "/nonexistent"),
+        },
         capture_output=True,
         text=True,
         timeout=60,
