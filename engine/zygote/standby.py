@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 SETTLE_MS = 50
 """Mounts come in bursts: how long to wait after one, unless a request comes."""
-
-
 _RANGE = struct.Struct("QQ")
 _MOST_RANGES = 4096
 
@@ -62,7 +60,10 @@ class Standby:
 
     def lesson(self) -> Ranges | None:
         """What it has written, when `fileno` can be read; None when it ended without a word. The last call."""
-        data = self._socket.recv(_MOST_RANGES * _RANGE.size)
+        try:
+            data = self._socket.recv(_MOST_RANGES * _RANGE.size)
+        except OSError:  # killed before it had read what it was given
+            data = b""
         self.close()
         return list(_RANGE.iter_unpack(data)) if data else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from engine.containers.locks import shim_alive
 from engine.engine import Engine
 from engine.models import Container, CreateRequest
+from engine.zygote.standby import Standby
 
 from ..support.engine import wait_until
 
@@ -126,6 +128,23 @@ def test_without_the_shim_that_waits_ready_a_start_goes_on(engine: Engine, image
     assert _gone(waiting)
     container = _run(engine, image, "exit 4")
     assert engine.containers.wait(container.id) == 4
+
+
+def test_a_shim_killed_before_it_read_its_request_is_no_harm_to_the_zygote() -> None:
+    before = set(_children())
+    standby = Standby(lambda: os.kill(os.getpid(), signal.SIGSTOP), None)
+    (child,) = set(_children()) - before
+    os.waitpid(child, os.WUNTRACED)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert standby.take(theirs)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert standby.lesson() is None
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
 def test_the_shim_that_waits_ready_goes_with_its_zygote(engine: Engine, image: str) -> None:
